@@ -1,0 +1,141 @@
+"""A trial: its states, the transitions between them, and what its records fold into.
+
+A trial's history is a short list of immutable records (see store/sweep.py). `Trial` is what they add up to;
+it holds no file and no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+Json = Any  # None, bool, int, float, str, list or dict of these
+Params = dict[str, Json]
+
+
+class TrialState(StrEnum):
+    """Where a trial stands. The last three are final and never change."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+
+
+class FailureClass(StrEnum):
+    """Why a trial failed."""
+
+    CRASH = "crash"
+    IMPORT = "import"
+    NAN = "nan"
+    NO_METRIC = "no_metric"
+    OOM = "oom"
+    GPU_OOM = "gpu_oom"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    HANG = "hang"
+    SPAWN = "spawn"
+    LOST = "lost"
+    UNKILLABLE = "unkillable"
+
+
+_W, _R, _P = TrialState.WAITING, TrialState.RUNNING, TrialState.PAUSED
+_FINALS = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED})
+TRANSITIONS: Mapping[TrialState | None, frozenset[TrialState]] = {
+    None: frozenset({_R, _W}),
+    _W: frozenset({_R, TrialState.PRUNED}),  # pruned: `stop --trial` on one that waits
+    _R: frozenset({_R, _P, _W}) | _FINALS,  # running to running: taken over from a dead worker
+    _P: frozenset({_R, TrialState.PRUNED}),
+    **{final: frozenset() for final in _FINALS},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One line of metrics. `step` counts finished steps, so the first report is 1; `values` are what the program
+    reported, numbers only, NaN and infinities included; `seconds` is the age of the run when the line was read."""
+
+    step: int
+    values: Mapping[str, float]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What a trial reported over its steps, thinned to at most 512 points.
+
+    `steps` is strictly increasing; each column of `values` is as long as `steps`, NaN where a step lacks the metric.
+    `firsts[metric][step]` is the first report of a step where it differs from the last one: rungs go by the first.
+    """
+
+    steps: tuple[int, ...] = ()
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    firsts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a sampler wants tried: parameters as the program will see them, and what the sampler must remember."""
+
+    params: Params
+    until: int | None = None
+    parent: int | None = None
+    notes: Mapping[str, Json] = field(default_factory=dict)
+    origin: str = "search"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`kind` is the class; `message` one line for people; `stderr` the last lines the program wrote there."""
+
+    kind: FailureClass
+    message: str
+    exit_code: int | None = None
+    signal: str | None = None
+    stderr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the records of one trial add up to.
+
+    `n` is the number of its last record, `run` that of its last process, `checkpoint` that of its checkpoint
+    directory; `deaths`, `retries`, `preemptions` are the three counters of the record. `values` come from one step,
+    `step`; `last_step` is the furthest step reached. Times are seconds since the epoch on the writer's clock.
+    """
+
+    number: int
+    uid: str
+    state: TrialState
+    reason: str = ""
+    params: Params = field(default_factory=dict)
+    notes: Mapping[str, Json] = field(default_factory=dict)
+    origin: str = "search"
+    configuration: int = 0
+    repeat: int = 0
+    seed: int = 0
+    until: int | None = None
+    parent: int | None = None
+    worker: str = ""
+    n: int = 1
+    run: int = 1
+    checkpoint: int = 1
+    deaths: int = 0
+    retries: int = 0
+    preemptions: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+    step: int | None = None
+    last_step: int = 0
+    curve: Curve = field(default_factory=Curve)
+    failure: Failure | None = None
+    usage: Mapping[str, float] = field(default_factory=dict)
+    started: float = 0.0
+    changed: float = 0.0
