@@ -6,8 +6,8 @@ it holds no file and no process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -104,12 +104,25 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One process of a trial. `started` is on the writer's clock; `seconds` is None while it runs."""
+
+    started: float
+    seconds: float | None = None
+    gpu_seconds: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What the records of one trial add up to.
 
     `n` is the number of its last record, `run` that of its last process, `checkpoint` that of its checkpoint
-    directory; `deaths`, `retries`, `preemptions` are the three counters of the record. `values` come from one step,
-    `step`; `last_step` is the furthest step reached. Times are seconds since the epoch on the writer's clock.
+    directory. Three counters: `deaths` of its worker, automatic `retries`, and `preemptions` in a row that brought no
+    new step. `values` come from one step, `step`; `last_step` is the furthest step that was reached; `first` is how
+    the program counts (its first step is 0 or 1; None: not known). `created` and `changed` are seconds since the
+    epoch on the writer's clock. A damaged trial is one whose records cannot be believed: `reason` says why, its state
+    reads failed, and nothing touches it again.
     """
 
     number: int
@@ -126,8 +139,8 @@ class Trial:
     parent: int | None = None
     worker: str = ""
     n: int = 1
-    run: int = 1
-    checkpoint: int = 1
+    run: int = 0
+    checkpoint: int = 0
     deaths: int = 0
     retries: int = 0
     preemptions: int = 0
@@ -136,6 +149,13 @@ class Trial:
     last_step: int = 0
     curve: Curve = field(default_factory=Curve)
     failure: Failure | None = None
-    usage: Mapping[str, float] = field(default_factory=dict)
-    started: float = 0.0
+    runs: tuple[Run, ...] = ()
+    first: int | None = None
+    created: float = 0.0
     changed: float = 0.0
+    damaged: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in finished runs."""
+        return sum(run.seconds or 0.0 for run in self.runs)

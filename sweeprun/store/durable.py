@@ -1,0 +1,264 @@
+"""System calls that survive a crash: files that appear whole or not at all, names that can be taken once.
+
+A write is acknowledged only after the file and then its directory were fsynced. A descriptor whose fsync failed is
+never fsynced again (the kernel may have dropped the dirty pages and would report success): the bytes go to a new
+file, once. After an error from rename or link the target is read back, because on a network file system a
+retransmitted call that worked is reported as a failure.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import uuid
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sweeprun.errors import Damaged, StoreError
+
+FILE_MODE, DIRECTORY_MODE = 0o600, 0o700
+MAX_RECORD_BYTES = 64 << 20
+
+_CRC_BYTES = len(',"crc32":"00000000"}\n')
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """One line of strict JSON whose last key is a CRC-32 over everything before it."""
+    body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    comma = b"," if len(body) > 1 else b""
+    return body + comma + b'"crc32":"%08x"}\n' % zlib.crc32(body)
+
+
+def decode(data: bytes, path: Path) -> dict[str, Any]:
+    """The record in `data`, which came from `path`. Raises Damaged."""
+    body, tail = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
+    if tail != b',"crc32":"%08x"}\n' % zlib.crc32(body):
+        raise Damaged(path, "empty file" if not data else "checksum does not match")
+    try:
+        record = json.loads(body + b"}")
+    except ValueError as error:
+        raise Damaged(path, f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise Damaged(path, "not a record")
+    return record
+
+
+def read(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
+    """The bytes of a regular file. Never follows a link, never waits on a FIFO. Raises FileNotFoundError, Damaged."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
+            raise Damaged(path, f"not a regular file ({errno.errorcode[error.errno]})") from None
+        raise
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Damaged(path, "not a regular file")
+        if status.st_size > limit:
+            raise Damaged(path, f"larger than {limit} bytes")
+        chunks = []
+        while chunk := os.read(fd, 1 << 20):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(fd)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record at `path`. Raises FileNotFoundError, Damaged."""
+    return decode(read(path), path)
+
+
+def fsync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that did not exist, through to the disk. A failed one is removed again."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)  # a quota may be reported only here
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def scratch_name(scratch: Path) -> Path:
+    return scratch / uuid.uuid4().hex
+
+
+def _once_more_after_eio(write: Callable[[], Path]) -> Path:
+    try:
+        return write()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    return write()
+
+
+def _written(scratch: Path, data: bytes) -> Path:
+    def write() -> Path:
+        path = scratch_name(scratch)
+        write_new(path, data)
+        return path
+
+    return _once_more_after_eio(write)
+
+
+def _written_directory(scratch: Path, files: dict[str, bytes]) -> Path:
+    path = scratch_name(scratch)
+    os.mkdir(path, DIRECTORY_MODE)
+    try:
+        for name, data in files.items():
+            write_new(path / name, data)
+        fsync_directory(path)
+    except OSError:
+        discard_directory(path)
+        raise
+    return path
+
+
+def _read_back(path: Path) -> bytes | None:
+    try:
+        return read(path)
+    except (OSError, Damaged):
+        return None
+
+
+def _take(move: Callable[[], None], witness: Path, data: bytes) -> bool:
+    """Whether `move` put `data` at `witness`; False where somebody else's bytes have the name."""
+    try:
+        move()
+    except OSError as error:
+        found = _read_back(witness)
+        if found == data:
+            return True
+        if error.errno in _TAKEN:
+            return False
+        raise
+    return True
+
+
+def put_if_absent(scratch: Path, target: Path, data: bytes) -> bool:
+    """Make `target` hold `data` if nothing has that name yet; whether it was us. `data` must be unique to the caller."""
+    temporary = _written(scratch, data)
+    try:
+        won = _take(lambda: os.link(temporary, target, follow_symlinks=False), target, data)
+    finally:
+        with suppress(OSError):  # debris; collected at the next start
+            os.unlink(temporary)
+    if won:
+        fsync_directory(target.parent)
+    return won
+
+
+def put_directory_if_absent(scratch: Path, target: Path, files: dict[str, bytes], witness: str) -> bool:
+    """Make `target` a directory holding `files` if no directory with contents has that name yet; whether it was us.
+
+    `witness` names the file by which our own directory is told from somebody else's.
+    Raises StoreError when something that is no directory squats on the name.
+    """
+    temporary = _once_more_after_eio(lambda: _written_directory(scratch, files))
+    try:
+        won = _take(lambda: os.rename(temporary, target), target / witness, files[witness])
+    except OSError as error:
+        discard_directory(temporary)
+        if error.errno == errno.ENOTDIR:
+            raise StoreError(f"{target} is no directory, but has the name of one of ours", f"move it away: {target}") from None
+        raise
+    if won:
+        fsync_directory(target.parent)
+    else:
+        discard_directory(temporary)
+    return won
+
+
+def discard_directory(path: Path) -> None:
+    """Remove a flat scratch directory as far as it can be; what stays is collected at the next start."""
+    with suppress(OSError):
+        for name in os.listdir(path):
+            with suppress(OSError):
+                os.unlink(path / name)
+        os.rmdir(path)
+
+
+def replace(scratch: Path, target: Path, data: bytes) -> None:
+    """Make `target` hold `data`, whatever was there. For requests and caches, never for records."""
+    temporary = _written(scratch, data)
+    os.rename(temporary, target)
+    fsync_directory(target.parent)
+
+
+def self_test(scratch: Path) -> None:
+    """Ten calls on which everything here stands. Raises StoreError naming the one that this file system fails."""
+    first, link, full, other = (scratch_name(scratch) for _ in range(4))
+    step = "create a file and fsync it"
+    try:
+        write_new(first, b"x")
+        step = "make a hard link"
+        os.link(first, link, follow_symlinks=False)
+        step = "refuse a second hard link of the same name"
+        _must_fail(lambda: os.link(first, link, follow_symlinks=False), _TAKEN)
+        step = "rename a directory"
+        for directory in (full, other):
+            os.mkdir(directory, DIRECTORY_MODE)
+            write_new(directory / "x", b"x")
+        step = "refuse to rename a directory onto a full one"
+        _must_fail(lambda: os.rename(other, full), _TAKEN)
+        step = "fsync a directory"
+        fsync_directory(scratch)
+    except OSError as error:
+        raise StoreError(
+            f"the file system of {scratch} ({file_system(scratch)}) cannot {step}: {error.strerror}",
+            "choose another place with --root or `root:`; any local file system, NFS and Lustre will do",
+        ) from None
+    finally:
+        for path in (first, link):
+            with suppress(OSError):
+                os.unlink(path)
+        for directory in (full, other):
+            discard_directory(directory)
+
+
+def _must_fail(call: Callable[[], None], expected: tuple[int, ...]) -> None:
+    try:
+        call()
+    except OSError as error:
+        if error.errno in expected:
+            return
+        raise
+    raise OSError(errno.ENOTSUP, "it did it all the same")
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that holds `path`, as the kernel names it."""
+    target, best = os.path.realpath(path), ("", "unknown")
+    try:
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return "unknown"
+    for line in mounts:
+        _, mount, kind, *_ = line.split(" ")
+        if len(mount) >= len(best[0]) and (target + "/").startswith(mount.rstrip("/") + "/"):
+            best = (mount, kind)
+    return best[1]
