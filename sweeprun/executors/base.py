@@ -1,0 +1,70 @@
+"""What the worker loop needs of a place where trials run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeprun.launch.events import Ended, Event, SpawnFailed, Started
+from sweeprun.launch.leases import Lease, NoRoom
+
+__all__ = ["Ended", "Event", "Executor", "Job", "Lease", "NoRoom", "SpawnFailed", "Started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of a trial, ready to start.
+
+    `env` is the whole environment; it holds SWEEPRUN_TRIAL_UID = `uid` and what `lease.env` says. The program's
+    stdout.log and stderr.log and, at its end, exit.json are written into `run_dir`, which exists.
+    """
+
+    trial: int
+    uid: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    run_dir: Path
+    lease: Lease
+
+
+class Executor(ABC):
+    """Starts, watches and ends jobs. A trial has at most one job at a time, so events name the trial's number.
+
+    Each started job yields exactly one SpawnFailed, or one Started and later one Ended; its lease is given back then.
+    """
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """The most trials at once."""
+
+    @abstractmethod
+    def lease(self) -> Lease | NoRoom:
+        """Room for one more trial, or why there is none now. Release it where no job is started with it."""
+
+    @abstractmethod
+    def start(self, job: Job) -> None:
+        """Asks for the job's start; how it went is an event."""
+
+    @abstractmethod
+    def stop(self, trial: int, grace_s: float) -> None:
+        """Ends the trial's whole tree: SIGTERM, then SIGKILL after `grace_s`; 0 is SIGKILL at once.
+
+        A second call can only shorten the time that is left. A trial that is not running is ignored: it may have
+        ended a moment ago.
+        """
+
+    @abstractmethod
+    def poll(self, timeout_s: float) -> list[Event]:
+        """Events in the order in which they happened; waits up to `timeout_s` for the first, or for `wake`."""
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Makes a `poll` that waits, or the next one, return at once. Safe in a signal handler."""
+
+    @abstractmethod
+    def close(self, grace_s: float) -> list[Event]:
+        """Ends every job with at most `grace_s`, and returns the events not yet seen. Nothing can be started after."""
