@@ -49,22 +49,23 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
     return record
 
 
-def read(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
-    """The bytes of a regular file. Never follows a link, never waits on a FIFO. Raises FileNotFoundError, Damaged."""
+def read(path: Path, offset: int = 0, limit: int = MAX_RECORD_BYTES) -> bytes:
+    """The bytes of a regular file from `offset` on. Never follows a link, never waits on a FIFO. Raises
+    FileNotFoundError, NotADirectoryError, Damaged."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise Damaged(path, f"not a regular file ({errno.errorcode[error.errno]})") from None
         raise
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise Damaged(path, "not a regular file")
-        if status.st_size > limit:
+        if status.st_size - offset > limit:
             raise Damaged(path, f"larger than {limit} bytes")
+        if offset:
+            os.lseek(fd, offset, os.SEEK_SET)
         chunks = []
         while chunk := os.read(fd, 1 << 20):
             chunks.append(chunk)
@@ -125,12 +126,11 @@ def _written(scratch: Path, data: bytes) -> Path:
     return _once_more_after_eio(write)
 
 
-def _written_directory(scratch: Path, files: dict[str, bytes]) -> Path:
+def _written_directory(scratch: Path, name: str, data: bytes) -> Path:
     path = scratch_name(scratch)
     os.mkdir(path, DIRECTORY_MODE)
     try:
-        for name, data in files.items():
-            write_new(path / name, data)
+        write_new(path / name, data)
         fsync_directory(path)
     except OSError:
         discard_directory(path)
@@ -138,20 +138,19 @@ def _written_directory(scratch: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def _read_back(path: Path) -> bytes | None:
+def _holds(path: Path, identity: bytes) -> bool:
     try:
-        return read(path)
+        return identity in read(path)
     except (OSError, Damaged):
-        return None
+        return False
 
 
-def _take(move: Callable[[], None], witness: Path, data: bytes) -> bool:
-    """Whether `move` put `data` at `witness`; False where somebody else's bytes have the name."""
+def _take(move: Callable[[], None], witness: Path, identity: bytes) -> bool:
+    """Whether `witness` is ours after `move`, now or by an earlier try; False where somebody else has the name."""
     try:
         move()
     except OSError as error:
-        found = _read_back(witness)
-        if found == data:
+        if _holds(witness, identity):
             return True
         if error.errno in _TAKEN:
             return False
@@ -159,11 +158,14 @@ def _take(move: Callable[[], None], witness: Path, data: bytes) -> bool:
     return True
 
 
-def put_if_absent(scratch: Path, target: Path, data: bytes) -> bool:
-    """Make `target` hold `data` if nothing has that name yet; whether it was us. `data` must be unique to the caller."""
+def put_if_absent(scratch: Path, target: Path, data: bytes, identity: bytes) -> bool:
+    """Make `target` hold `data` if nothing has that name yet; whether it is ours.
+
+    `identity` is a part of `data` that nobody else writes: by it a name that an earlier try of ours took is known.
+    """
     temporary = _written(scratch, data)
     try:
-        won = _take(lambda: os.link(temporary, target, follow_symlinks=False), target, data)
+        won = _take(lambda: os.link(temporary, target, follow_symlinks=False), target, identity)
     finally:
         with suppress(OSError):  # debris; collected at the next start
             os.unlink(temporary)
@@ -172,15 +174,15 @@ def put_if_absent(scratch: Path, target: Path, data: bytes) -> bool:
     return won
 
 
-def put_directory_if_absent(scratch: Path, target: Path, files: dict[str, bytes], witness: str) -> bool:
-    """Make `target` a directory holding `files` if no directory with contents has that name yet; whether it was us.
+def put_directory_if_absent(scratch: Path, target: Path, name: str, data: bytes, identity: bytes) -> bool:
+    """Make `target` a directory whose file `name` holds `data`, if no directory with contents is there yet; whether
+    it is ours, by the `identity` in that file.
 
-    `witness` names the file by which our own directory is told from somebody else's.
     Raises StoreError when something that is no directory squats on the name.
     """
-    temporary = _once_more_after_eio(lambda: _written_directory(scratch, files))
+    temporary = _once_more_after_eio(lambda: _written_directory(scratch, name, data))
     try:
-        won = _take(lambda: os.rename(temporary, target), target / witness, files[witness])
+        won = _take(lambda: os.rename(temporary, target), target / name, identity)
     except OSError as error:
         discard_directory(temporary)
         if error.errno == errno.ENOTDIR:

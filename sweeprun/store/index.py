@@ -1,0 +1,138 @@
+"""The trials of a sweep in memory, kept fresh at a cost that follows what changed.
+
+Every worker appends the number of each trial that it moves to its own log; a reader reads the tails of the logs and then
+the records named there. Logs are hints: a record that no log names is found when its name is contended for, and by
+the full scan at opening.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from sweeprun.errors import Damaged
+from sweeprun.store import durable, snapshot
+from sweeprun.store.layout import BUCKET_NAME, BUCKET_SIZE, TRIAL_NAME, WORKER_NAME, Layout
+from sweeprun.store.records import fold
+from sweeprun.trial import Trial, TrialState
+
+
+class Index:
+    """`trials[k]` is trial k; `strangers` are the paths that do not belong in the directory."""
+
+    def __init__(self, layout: Layout):
+        self._layout = layout
+        self._log_offsets: dict[str, int] = {}
+        self.strangers: list[Path] = []
+        self.trials: list[Trial] = []
+        self.n_saved = 0
+        self._scan()
+
+    def refresh(self) -> None:
+        """Read what the logs say has changed, and the trial after the last one, which a log may not name yet."""
+        for number in sorted(self._logged()):
+            self.read(number)
+        while self.read(len(self.trials)):
+            pass
+
+    def read(self, number: int) -> Trial | None:
+        """Trial `number` with its newest records; None where there is none. Reads all below it first."""
+        while len(self.trials) < number:
+            if self.read(len(self.trials)) is None:
+                return None
+        known = self.trials[number] if number < len(self.trials) else None
+        trial = self._follow(number, known)
+        if trial is None:
+            return None
+        if known is None:
+            self.trials.append(trial)
+        else:
+            self.trials[number] = trial
+        return trial
+
+    def _follow(self, number: int, trial: Trial | None) -> Trial | None:
+        if trial is not None and trial.state.final:
+            return trial
+        if trial is None and self._layout.trial(number).is_symlink():
+            return None
+        n = trial.n if trial else 0
+        while True:
+            path = self._layout.state(number, n + 1)
+            try:
+                trial = fold(trial, durable.read_record(path))
+            except (FileNotFoundError, NotADirectoryError):
+                return trial or self._squatter(number)
+            except Damaged as damage:
+                return _damaged(number, trial, str(damage))
+            except (KeyError, TypeError, ValueError) as error:
+                return _damaged(number, trial, f"{path}: {error!r}")
+            n = trial.n
+
+    def _squatter(self, number: int) -> Trial | None:
+        """A directory with contents but no first record holds its number: nothing can be created over it."""
+        path = self._layout.trial(number)
+        try:
+            occupied = bool(os.listdir(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return _damaged(number, None, f"{self._layout.state(number, 1)}: missing") if occupied else None
+
+    def _scan(self) -> None:
+        self._logged()
+        saved = snapshot.load(self._layout)
+        self.n_saved = len(saved)
+        for number in range(self._highest() + 1):
+            trial = saved.get(number) or self._follow(number, None) or _damaged(number, None, "missing: a gap in the numbers")
+            self.trials.append(trial)
+
+    def _highest(self) -> int:
+        highest = -1
+        for bucket in sorted(_names(self._layout.trials)):
+            path = self._layout.trials / bucket
+            if not BUCKET_NAME.match(bucket) or path.is_symlink() or not path.is_dir():
+                self.strangers.append(path)
+                continue
+            for name in _names(path):
+                if self._is_trial(bucket, name):
+                    highest = max(highest, int(name))
+                else:
+                    self.strangers.append(path / name)
+        return highest
+
+    def _is_trial(self, bucket: str, name: str) -> bool:
+        if not TRIAL_NAME.match(name) or int(name) // BUCKET_SIZE != int(bucket):
+            return False
+        path = self._layout.trials / bucket / name
+        return not path.is_symlink() and path.is_dir() and any(path.iterdir())
+
+    def _logged(self) -> set[int]:
+        """The numbers appended to any worker's log since the last call."""
+        numbers: set[int] = set()
+        for uuid in _names(self._layout.workers):
+            if WORKER_NAME.match(uuid):
+                numbers |= self._log_tail(uuid)
+        return numbers
+
+    def _log_tail(self, uuid: str) -> set[int]:
+        path, offset = self._layout.worker_log(uuid), self._log_offsets.get(uuid, 0)
+        with suppress(FileNotFoundError):
+            if os.stat(path).st_size > offset:
+                tail = durable.read(path, offset)
+                whole = tail[: tail.rfind(b"\n") + 1]
+                self._log_offsets[uuid] = offset + len(whole)
+                return {int(line) for line in whole.split() if line.isdigit()}
+        return set()
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
+
+
+def _damaged(number: int, trial: Trial | None, why: str) -> Trial:
+    trial = trial or Trial(number=number, uid="", state=TrialState.FAILED, configuration=number)
+    return replace(trial, state=TrialState.FAILED, damaged=True, reason=why)
