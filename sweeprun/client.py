@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache
+from math import isfinite
 
 TYPE_CHECKING = False  # importing `typing` would cost every training script some milliseconds
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _step(line: str) -> int | None:
     except ValueError:  # cut by a kill, or not ours: the protocol skips it
         return None
     step = said.get(_step_name()) if isinstance(said, dict) else None
-    return int(step) if isinstance(step, (int, float)) else None
+    return int(step) if isinstance(step, (int, float)) and isfinite(step) else None
 
 
 def _step_name() -> str:
