@@ -1,0 +1,37 @@
+# `make demo` and `make test` set up what they need; nothing has to be activated.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint bench
+
+help:
+	@echo "make setup   a virtual environment in .venv with everything"
+	@echo "make demo    a real sweep: 24 trainings on handwritten digits, about two minutes"
+	@echo "make test    the whole test suite"
+	@echo "make lint    ruff and mypy"
+	@echo "make bench   every benchmark, printed as tables"
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[recipes,dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/sweeprun start configs/quickstart.yaml
+	$(BIN)/sweeprun best quickstart -n 5
+	@echo
+	@echo "Train the best one again, to the same value:"
+	@$(BIN)/sweeprun best quickstart -f command
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+bench: setup
+	@set -e; for program in $(wildcard benchmarks/*.py); do echo "== $$program"; $(BIN)/python $$program; done
