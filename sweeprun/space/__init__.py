@@ -1,0 +1,30 @@
+"""The search space: parameters, the tree they stand in, values <-> unit cube."""
+
+from sweeprun.space.composites import Linked, Mixture, Repeated
+from sweeprun.space.conditions import ALWAYS, Condition, Holds, OneOf
+from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
+from sweeprun.space.identity import identity
+from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
+from sweeprun.space.tree import CircularConditionError, Node, Space
+
+__all__ = [
+    "ALWAYS",
+    "CategoricalParameter",
+    "Choice",
+    "CircularConditionError",
+    "Condition",
+    "Declaration",
+    "Derived",
+    "Fixed",
+    "FloatParameter",
+    "Holds",
+    "IntParameter",
+    "Linked",
+    "Mixture",
+    "Node",
+    "OneOf",
+    "Parameter",
+    "Repeated",
+    "Space",
+    "identity",
+]
