@@ -1,0 +1,242 @@
+"""The trials of a sweep as numbers: configurations already tried, curves of losses, where the others stood at a step.
+
+The only place where signs flip: a loss is what is minimised, whatever the goal of the metric.
+
+A History never changes. It computes what is asked for and keeps it; `advance` hands what still holds to the History
+of the next moment, so that a verdict costs what has changed since the last one and not the whole sweep. The work is
+recognised by the identity of a trial's `params` and `curve`: whoever reads the trials must return the same objects
+for those that did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeprun.space import Space
+from sweeprun.trial import Curve, Params, Trial, TrialState
+
+Goal = Literal["minimize", "maximize"]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_ENDED = frozenset({TrialState.COMPLETE, TrialState.PRUNED})
+_UNDERWAY = frozenset({TrialState.RUNNING, TrialState.PAUSED})
+
+
+class Objective(Protocol):
+    """What a sweep optimises, as the sweep file declares it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def goal(self) -> Goal: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A reported number and the direction in which it gets better."""
+
+    name: str
+    goal: Goal
+
+    def loss(self, value: float) -> float:
+        return -value if self.goal == "maximize" else value
+
+    def value(self, loss: float) -> float:
+        """What the program reported for this loss."""
+        return -loss if self.goal == "maximize" else loss
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossCurve:
+    """The steps at which a trial reported a number, strictly increasing, its losses there, and the lowest so far.
+
+    All three (k,). A step whose metric is missing or NaN is left out. `diverged`: the last report of all was NaN.
+    """
+
+    steps: Integers
+    losses: Floats
+    best: Floats
+    diverged: bool
+
+    def at(self, step: int, best: bool) -> float | None:
+        """The loss of the last report at or before `step` (`best`: the lowest until there); None before the first."""
+        index = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return float((self.best if best else self.losses)[index]) if index >= 0 else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Configuration:
+    """`point` is what Space.encode gives; None where the space does not hold these parameters.
+
+    `listed`: it is one of those that a finite space counts; an edited space may hold `params` and yet deliver others.
+    """
+
+    params: Params
+    key: str
+    point: tuple[Floats, Flags] | None
+    listed: bool
+
+
+@dataclass
+class _Memory:
+    """What was computed and still holds. The first two are shared by successive histories: an entry is used only for
+    the very object that it was made from. `levels[metric, best, step]` are the sorted losses there of the first k of
+    `ended`; a following history owns copies, whose `ended` begin with these."""
+
+    configurations: dict[int, _Configuration] = field(default_factory=dict)
+    curves: dict[tuple[int, Metric], tuple[Curve, LossCurve]] = field(default_factory=dict)
+    ended: list[Trial] = field(default_factory=list)
+    levels: dict[tuple[Metric, bool, int], tuple[int, Floats]] = field(default_factory=dict)
+
+    def following(self, trials: Sequence[Trial]) -> _Memory:
+        """The same for a later moment, whose trials are `trials` by number."""
+        kept = [trial for trial in self.ended if trial.number < len(trials) and trials[trial.number] is trial]
+        if len(kept) < len(self.ended):
+            return _Memory(self.configurations, self.curves, [t for t in trials if t.state in _ENDED])
+        known = {trial.number for trial in kept}
+        kept += [trial for trial in trials if trial.state in _ENDED and trial.number not in known]
+        return _Memory(self.configurations, self.curves, kept, dict(self.levels))
+
+
+class History:
+    """What samplers and pruners know. `trials[k]` is trial k: all of them, in any state, damaged ones too."""
+
+    def __init__(
+        self, space: Space, objectives: Sequence[Objective], trials: Sequence[Trial], _memory: _Memory | None = None
+    ):
+        self.space = space
+        self.objectives = tuple(Metric(objective.name, objective.goal) for objective in objectives)
+        self.trials = tuple(trials)
+        self._memory = _memory or _Memory().following(self.trials)
+
+    def advance(self, trials: Sequence[Trial]) -> History:
+        """The history a moment later; work on trials that are the same objects is not done again."""
+        return History(self.space, self.objectives, trials, self._memory.following(trials))
+
+    @property
+    def number(self) -> int:
+        """The number of the next trial."""
+        return len(self.trials)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The configurations of all trials, whatever became of them (Space.key)."""
+        return frozenset(self._configuration(trial).key for trial in self._readable)
+
+    @cached_property
+    def n_tried(self) -> int:
+        """How many of the configurations of a finite space have been tried; all `size` of them exhaust it."""
+        return len({found.key for trial in self._readable if (found := self._configuration(trial)).listed})
+
+    @cached_property
+    def points(self) -> tuple[Floats, Flags]:
+        """The trials that are points of the space, by number: `U (n, d)` in the unit cube, and which coordinates of
+        each are active, (n, d)."""
+        points = [found.point for trial in self._readable if (found := self._configuration(trial)).point is not None]
+        shape = len(points), len(self.space.parameters)
+        U = np.array([u for u, _ in points], dtype=np.float64).reshape(shape)
+        return U, np.array([active for _, active in points], dtype=np.bool_).reshape(shape)
+
+    def metric(self, name: str | None = None, goal: Goal | None = None) -> Metric:
+        """`name` with its direction: `goal`, else that of the objective so named, else minimize, as in a sweep file.
+
+        Without a name it is the first objective.
+        """
+        first = self.objectives[0]
+        declared = first if name is None else next((each for each in self.objectives if each.name == name), None)
+        return Metric(name or first.name, goal or (declared.goal if declared else "minimize"))
+
+    def loss(self, trial: Trial) -> float:
+        """The loss of the first objective; NaN where the trial has none."""
+        objective = self.objectives[0]
+        return objective.loss(trial.values.get(objective.name, float("nan")))
+
+    def curve(self, trial: Trial, metric: Metric) -> LossCurve:
+        """The losses of `metric` over the steps of the trial."""
+        known = self._memory.curves.get((trial.number, metric))
+        if known is None or known[0] is not trial.curve:
+            known = trial.curve, _loss_curve(trial.curve, metric)
+            self._memory.curves[trial.number, metric] = known
+        return known[1]
+
+    def others(self, trial: Trial, metric: Metric, step: int, best: bool) -> Floats:
+        """The losses at `step` of all trials but this one, ascending: what `trial` is judged by.
+
+        A trial counts with its last report at or before the step once it has come that far; one that was pruned or
+        is complete counts with its last one for ever. Failed and waiting trials are no evidence.
+        """
+        ended = self._ended_levels(metric, step, best)
+        own = self.trials[trial.number] if trial.number < len(self.trials) else trial
+        if own.state in _ENDED and (level := self.curve(own, metric).at(step, best)) is not None:
+            ended = np.delete(ended, np.searchsorted(ended, level))
+        underway = [
+            level
+            for other in self._underway
+            if other.number != trial.number and (level := self._reached(other, metric, step, best)) is not None
+        ]
+        return np.sort(np.concatenate([ended, np.array(underway, dtype=np.float64)]))
+
+    @cached_property
+    def _readable(self) -> tuple[Trial, ...]:
+        return tuple(trial for trial in self.trials if not self._lost(trial))
+
+    @cached_property
+    def _underway(self) -> tuple[Trial, ...]:
+        return tuple(trial for trial in self.trials if trial.state in _UNDERWAY)
+
+    @staticmethod
+    def _lost(trial: Trial) -> bool:
+        """Even its parameters could not be read."""
+        return trial.damaged and not trial.params
+
+    def _configuration(self, trial: Trial) -> _Configuration:
+        known = self._memory.configurations.get(trial.number)
+        if known is None or known.params is not trial.params:
+            known = _configuration(self.space, trial.params)
+            self._memory.configurations[trial.number] = known
+        return known
+
+    def _reached(self, trial: Trial, metric: Metric, step: int, best: bool) -> float | None:
+        curve = self.curve(trial, metric)
+        return curve.at(step, best) if len(curve.steps) and curve.steps[-1] >= step else None
+
+    def _ended_levels(self, metric: Metric, step: int, best: bool) -> Floats:
+        memory, key = self._memory, (metric, best, step)
+        n_known, levels = memory.levels.get(key, (0, np.empty(0)))
+        if n_known < len(memory.ended):
+            new = (self.curve(trial, metric).at(step, best) for trial in memory.ended[n_known:])
+            levels = np.sort(np.concatenate([levels, [level for level in new if level is not None]]))
+            memory.levels[key] = len(memory.ended), levels
+        return levels
+
+
+def _configuration(space: Space, params: Params) -> _Configuration:
+    key, point = space.key(params), space.encode(params)
+    listed = (
+        point is not None
+        and space.continuous is None
+        and space.satisfies(params)
+        and space.key(space.decode(point[0])) == key
+    )
+    return _Configuration(params, key, point, listed)
+
+
+def _loss_curve(curve: Curve, metric: Metric) -> LossCurve:
+    column = curve.values.get(metric.name)
+    if column is None or not curve.steps:
+        return LossCurve(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), diverged=False)
+    values = np.array(column, dtype=np.float64)
+    reported = ~np.isnan(values)
+    losses = np.array([metric.loss(value) for value in values[reported]], dtype=np.float64)
+    # A step at which another metric has a number and this one NaN is one where it was not reported.
+    diverged = all(np.isnan(other[-1]) for other in curve.values.values())
+    steps = np.array(curve.steps, dtype=np.int64)[reported]
+    return LossCurve(steps, losses, np.minimum.accumulate(losses), diverged)

@@ -1,0 +1,91 @@
+"""Pruning by comparison with the others at the same step."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, final
+
+from pydantic import Field
+
+from sweeprun.history import Floats, Goal, History, LossCurve, Metric
+from sweeprun.pruners.base import Action, Pruner, Verdict
+from sweeprun.trial import Trial
+
+
+@final
+class MedianPruner(Pruner):
+    """Stops a trial that is worse than the median of the others at its step: safe, and for any kind of curve.
+
+    The others are those that run, are paused, were pruned or are complete; each counts with its last report at or
+    before the step, the running ones once they have come that far. A metric that becomes NaN stops the trial at once.
+
+    Paper: Golovin et al. 2017, Google Vizier, section 3.2 (the median stopping rule).
+    Differs from the paper: best-so-far against best-so-far instead of against running averages, and pruned and running
+    trials count too (the paper takes completed ones), so that the first survivors do not set the bar alone.
+
+        pruner: {name: median, warmup: 5}
+    """
+
+    metric: str | None = Field(default=None, description="the metric that is compared; the first objective by default")
+    goal: Goal | None = Field(
+        default=None, description="minimize or maximize; by default the sweep's own for this metric, else minimize"
+    )
+    compare: Literal["best", "value"] = Field(
+        default="best", description="best: the best value so far of each trial; value: the value at the step"
+    )
+    quantile: float = Field(
+        default=0.5, gt=0, lt=1, description="the share of the others that a trial may be worse than"
+    )
+    min_trials: int = Field(default=4, ge=1, description="with fewer others at a step nobody is stopped there")
+    startup: int = Field(default=4, ge=0, description="the first so many trials of the sweep are never compared")
+    warmup: int = Field(default=3, ge=0, description="the step of the first comparison: earlier ones are mostly noise")
+    interval: int = Field(default=1, ge=1, description="steps from one comparison to the next")
+
+    def verdict(self, trial: Trial, history: History) -> Verdict:
+        metric = history.metric(self.metric, self.goal)
+        curve = history.curve(trial, metric)
+        if curve.diverged:
+            return Verdict(Action.STOP, f"{metric.name} is NaN at step {trial.curve.steps[-1]}")
+        spared = self._spared(trial, curve)
+        if spared:
+            return Verdict(Action.CONTINUE, spared)
+        step, best = int(curve.steps[-1]), self.compare == "best"
+        others = history.others(trial, metric, step, best)
+        if len(others) < self.min_trials:
+            return Verdict(Action.CONTINUE, f"{len(others)} others at step {step}, {self.min_trials} are needed")
+        return self._compared(metric, step, float((curve.best if best else curve.losses)[-1]), others)
+
+    def _spared(self, trial: Trial, curve: LossCurve) -> str:
+        """Why no comparison is due, whatever the others did; empty where one is."""
+        if trial.number < self.startup:
+            return f"one of the first {self.startup} trials"
+        if not len(curve.steps):
+            return "nothing reported yet"
+        step = int(curve.steps[-1])
+        if step < self.warmup:
+            return f"step {step}, comparisons begin at step {self.warmup}"
+        before = int(curve.steps[-2]) if len(curve.steps) > 1 else -1
+        if before >= self.warmup and self._period(before) == self._period(step):
+            return f"step {step}, compared at step {before} or earlier and every {self.interval} steps"
+        return ""
+
+    def _period(self, step: int) -> int:
+        return (step - self.warmup) // self.interval
+
+    def _compared(self, metric: Metric, step: int, own: float, others: Floats) -> Verdict:
+        bar = _quantile(others, self.quantile)
+        worse = own > bar
+        what = "median" if self.quantile == 0.5 else f"{self.quantile:g} quantile"
+        reason = (
+            f"{metric.name} {metric.value(own):.6g} at step {step} is {'worse' if worse else 'no worse'}"
+            f" than the {what} {metric.value(bar):.6g} of {len(others)} others"
+        )
+        return Verdict(Action.STOP if worse else Action.CONTINUE, reason)
+
+
+def _quantile(ascending: Floats, share: float) -> float:
+    """Linear between neighbours, as numpy.quantile, but right for infinite ones too."""
+    position = share * (len(ascending) - 1)
+    below = math.floor(position)
+    low, high = float(ascending[below]), float(ascending[min(below + 1, len(ascending) - 1)])
+    return low if low == high or position == below else low * (below + 1 - position) + high * (position - below)

@@ -1,0 +1,24 @@
+"""What every sampler is: frozen settings and one pure method."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from sweeprun.history import History
+from sweeprun.trial import Suggestion
+
+
+class Sampler(BaseModel, ABC):
+    """Which configuration next. What must be remembered is written into the notes of the suggestion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @abstractmethod
+    def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
+        """The next configuration, from nothing but the history and the generator's state; None: nothing now.
+
+        Raises SpaceError for a space that this sampler cannot search.
+        """
