@@ -12,14 +12,13 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from math import isfinite
+from typing import TYPE_CHECKING, Any
 
-TYPE_CHECKING = False  # importing `typing` would cost every training script some milliseconds
 if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import Any
+    from pathlib import Path  # costs a training script some milliseconds, so only where it is needed
 
 
-class Params(Mapping[str, "Any"]):
+class Params(Mapping[str, Any]):
     """Parameters by name or as attributes; read-only.
 
     Nested names are dotted: `params["model.depth"]` and `params.model.depth` are the same value. A name that is also a

@@ -189,6 +189,14 @@ def test_a_program_that_counts_from_zero_has_finished_one_step_more_than_it_repo
     assert [client.report(epoch=epoch) for epoch in range(3)] == [False, False, True]
 
 
+def test_the_first_step_counted_from_zero_may_be_the_last(
+    trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPRUN_UNTIL", "1")
+    monkeypatch.setenv("RANK", "1")  # which may ask before rank 0 has written
+    assert client.report(epoch=0) is True
+
+
 def test_a_continued_program_still_counts_from_zero(trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     client.report(epoch=0)
     client.report(epoch=1)

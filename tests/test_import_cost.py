@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = {"typing", "asyncio", "logging", "subprocess", "dataclasses", "inspect", "pathlib", "tempfile", "socket"}
+HEAVY = {"asyncio", "logging", "subprocess", "dataclasses", "inspect", "pathlib", "tempfile", "socket"}
 
 
 def newly_imported(code: str) -> set[str]:
