@@ -1,0 +1,218 @@
+"""The launcher: the one process that starts, watches and ends a worker's trials.
+
+It is exec'ed by its worker, in a session of its own, with the standard library alone, and sleeps unless something
+happens. When the worker is gone, by whatever way, it ends every trial and leaves.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import math
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Sequence
+
+from sweeprun.launch.cgroups import oom_kills
+from sweeprun.launch.channel import Channel, Message
+from sweeprun.launch.child import fork_task, fork_trial, refusal
+from sweeprun.launch.exits import exit_record, write_exit_file
+from sweeprun.launch.prctl import become_subreaper
+from sweeprun.launch.processes import descendants, send_all
+from sweeprun.launch.tree import KILL_AGAIN_S, UNKILLABLE_S, Tree, share_out
+
+WORKER_LOST_GRACE_S = 3.0
+EXIT_FILE_S = 5.0  # a disk that takes longer does not keep the worker from knowing
+_IGNORED = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGTSTP", "SIGALRM")
+
+
+class _Writing:
+    """exit.json is written by a child, so that a slow disk delays no deadline; `event` goes out when it is there."""
+
+    def __init__(self, event: Message, deadline: float):
+        self.event, self.deadline = event, deadline
+
+
+class LauncherProcess:
+    """Everything the launcher knows; `run` is its whole life."""
+
+    def __init__(self, channel: Channel):
+        self._channel = channel
+        self._selector = selectors.DefaultSelector()
+        self._trees: list[Tree] = []
+        self._given_up: list[Tree] = []  # reported as unkillable; their devices stay leased
+        self._writing: dict[int, _Writing] = {}  # by the writer's pid
+        self._leaving = False
+
+    def run(self) -> None:
+        child_signals = _child_signals()
+        self._selector.register(child_signals, selectors.EVENT_READ, functools.partial(self._reap, child_signals))
+        self._selector.register(self._channel, selectors.EVENT_READ, self._converse)
+        while not (self._leaving and not self._trees and not self._writing):
+            for key, _ in self._selector.select(self._timeout()):
+                key.data()
+            self._end_trees()
+            self._publish_late()
+            self._heed_full_buffer()
+        _end_strays()
+
+    def _timeout(self) -> float | None:
+        due = [tree.due for tree in self._trees] + [writing.deadline for writing in self._writing.values()]
+        first = min(due, default=math.inf)
+        return None if first == math.inf else max(0.0, first - time.monotonic())
+
+    def _heed_full_buffer(self) -> None:
+        if not self._channel.closed:
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.wants_to_write else 0)
+            self._selector.modify(self._channel, wanted, self._converse)
+
+    def _converse(self) -> None:
+        self._channel.flush()
+        for message, fds in self._channel.receive():
+            self._obey(message, fds)
+        if self._channel.closed:
+            self._selector.unregister(self._channel)
+            self._leave(WORKER_LOST_GRACE_S, "worker_lost")
+
+    def _obey(self, message: Message, fds: list[int]) -> None:
+        match message["do"]:
+            case "spawn":
+                self._spawn(message, fds)
+            case "stop":
+                for tree in self._trees:
+                    if tree.trial == message["trial"]:
+                        tree.stop(message["grace_s"], "stop", time.monotonic())
+            case "close":
+                self._leave(message["grace_s"], "stop")
+
+    def _leave(self, grace_s: float, by: str) -> None:
+        self._leaving = True
+        for tree in self._trees:
+            tree.stop(grace_s, by, time.monotonic())
+
+    def _spawn(self, order: Message, fds: list[int]) -> None:
+        try:
+            if len(fds) != order["fds"]:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            pid, pipe = fork_trial(order, fds)
+        except OSError as error:
+            _close_all(fds)
+            self._say_failed(order["trial"], error.errno or errno.EIO, f"cannot start a process: {error.strerror}")
+            return
+        tree = Tree(order, pid, pipe, fds, time.monotonic(), oom_kills())
+        self._trees.append(tree)
+        self._selector.register(pipe, selectors.EVENT_READ, functools.partial(self._hear, tree))
+
+    def _say(self, event: Message) -> None:
+        if not self._channel.closed:
+            self._channel.send(event)
+
+    def _say_failed(self, trial: int, number: int, message: str) -> None:
+        self._say({"event": "spawn_failed", "trial": trial, "errno": number, "message": message})
+
+    def _hear(self, tree: Tree) -> None:
+        """Reads what the child says before it is the program: nothing and end of file when all is well."""
+        if tree.pipe is None:
+            return
+        tree.refusal += (data := os.read(tree.pipe, 1 << 16))
+        if not data:
+            self._selector.unregister(tree.pipe)
+            os.close(tree.pipe)
+            tree.pipe = None
+            if not tree.refusal:
+                self._say({"event": "started", "trial": tree.trial, "pid": tree.pid, "start_time": tree.start_time})
+
+    def _reap(self, child_signals: int) -> None:
+        os.read(child_signals, 1 << 12)
+        leaders = {tree.pid: tree for tree in (*self._trees, *self._given_up) if tree.status is None}
+        while (reaped := _wait_for_any()) is not None:
+            pid, status, memory_bytes, cpu_seconds = reaped
+            if pid in self._writing:
+                self._publish(pid)
+            elif pid in leaders:
+                tree = leaders[pid]
+                while tree.pipe is not None:  # its writer is dead, so this comes to the end of file
+                    self._hear(tree)
+                tree.exited(status, memory_bytes, cpu_seconds, time.monotonic())
+                if tree.refusal:
+                    self._refused(tree)
+
+    def _refused(self, tree: Tree) -> None:
+        self._trees.remove(tree)
+        _close_all(tree.fds)
+        self._say_failed(tree.trial, *refusal(tree.refusal))
+
+    def _end_trees(self) -> None:
+        """Looks at the trees whose time has come, and at those that a process may have left just now."""
+        now = time.monotonic()
+        if any(tree.due <= now or tree.status is not None for tree in self._trees):
+            shares = share_out([*self._trees, *self._given_up], self._writing)
+            for tree in [tree for tree in self._trees if tree.advance(shares[tree], now)]:
+                self._ended(tree, now)
+
+    def _ended(self, tree: Tree, now: float) -> None:
+        self._trees.remove(tree)
+        if tree.unkillable:
+            self._given_up.append(tree)
+        else:
+            _close_all(tree.fds)
+        record = exit_record(tree, now, oom_kills())
+        event = {"event": "ended", "trial": tree.trial} | record
+        try:
+            writer = fork_task(functools.partial(write_exit_file, tree.run_dir, record))
+        except OSError:  # no process to be had; the worker has the event all the same
+            self._say(event)
+        else:
+            self._writing[writer] = _Writing(event, now + EXIT_FILE_S)
+
+    def _publish(self, writer: int) -> None:
+        self._say(self._writing.pop(writer).event)
+
+    def _publish_late(self) -> None:
+        now = time.monotonic()
+        for writer in [pid for pid, writing in self._writing.items() if writing.deadline <= now]:
+            self._publish(writer)
+
+
+def _close_all(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def _child_signals() -> int:
+    """A descriptor that becomes readable when a child dies."""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda signum, frame: None)  # a wakeup needs a handler; it may have been ignored
+    return reader
+
+
+def _wait_for_any() -> tuple[int, int, int, float] | None:
+    """Pid, status, peak memory in bytes and CPU seconds of a child that died; None: no other has."""
+    try:
+        pid, status, usage = os.wait4(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime) if pid else None
+
+
+def _end_strays() -> None:
+    """Kills whatever still descends from this process, whatever its marks: nothing of a sweep outlives it."""
+    deadline = time.monotonic() + UNKILLABLE_S
+    while (living := descendants(os.getpid())) and time.monotonic() < deadline:
+        send_all(living, signal.SIGKILL)
+        time.sleep(KILL_AGAIN_S)
+        while _wait_for_any():
+            pass
+
+
+def main(socket_fd: int) -> None:
+    """The process's entry; its worker's end of the socket pair is the only thing that ties them."""
+    for name in _IGNORED:
+        signal.signal(signal.Signals[name], signal.SIG_IGN)  # for the worker to act on; schedulers signal everyone
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked SIGCHLD would be inherited
+    become_subreaper()
+    LauncherProcess(Channel(socket.socket(fileno=socket_fd))).run()
