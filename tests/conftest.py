@@ -1,0 +1,55 @@
+"""Annotations are checked at run time in every test; and what tests of several packages build their histories from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from typeguard import install_import_hook
+
+install_import_hook("sweeprun")
+
+from sweeprun.history import Goal, History  # noqa: E402  after the hook, which sees later imports only
+from sweeprun.space import ALWAYS, Choice, FloatParameter, Space  # noqa: E402
+from sweeprun.trial import Curve, Trial, TrialState  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Objective:
+    """As the sweep file declares it."""
+
+    name: str = "loss"
+    goal: Goal = "minimize"
+
+
+def build_trial(
+    number: int,
+    values: Sequence[float] = (),
+    state: TrialState = TrialState.COMPLETE,
+    steps: Sequence[int] | None = None,
+    metric: str = "loss",
+    **rest: Any,
+) -> Trial:
+    """A trial that reported `values` of `metric` at `steps` (1, 2 ... by default)."""
+    steps = tuple(steps or range(1, len(values) + 1))
+    curve = Curve(steps, {metric: tuple(map(float, values))}) if steps else Curve()
+    rest.setdefault("values", {metric: float(values[-1])} if values else {})
+    return Trial(number, f"uid{number}", state, curve=curve, last_step=steps[-1] if steps else 0, **rest)
+
+
+def build_history(trials: Sequence[Trial] = (), goal: Goal = "minimize", space: Space | None = None) -> History:
+    """A sweep that optimises `loss`; where the space does not matter it is one float."""
+    space = space or Space([Choice("x", ALWAYS, FloatParameter("x", 0.0, 1.0))])
+    return History(space, [Objective(goal=goal)], trials)
+
+
+@pytest.fixture(scope="session")
+def make_trial() -> Callable[..., Trial]:
+    return build_trial
+
+
+@pytest.fixture(scope="session")
+def make_history() -> Callable[..., History]:
+    return build_history
