@@ -14,8 +14,8 @@ import os
 import stat
 import uuid
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +264,15 @@ def file_system(path: Path) -> str:
         if len(mount) >= len(best[0]) and (target + "/").startswith(mount.rstrip("/") + "/"):
             best = (mount, kind)
     return best[1]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a StoreError that names the file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {error.filename or path}: {error.strerror} (errno {error.errno})",
+            "make room or give permission, then: sweeprun resume",
+        ) from error

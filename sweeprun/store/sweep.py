@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 import uuid as uuids
 import warnings
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeprun.errors import Damaged, StoreError, SweepExists, SweeprunError, SweepNotFound
+from sweeprun.errors import Damaged, StoreError, SweepExists, SweepNotFound, SweeprunError
 from sweeprun.store import durable, records, snapshot
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
@@ -87,7 +88,7 @@ class Sweep:
             "sha256": hashlib.sha256(source.encode()).hexdigest(),
             "resolved": resolved,
         }
-        with _writing(directory):
+        with durable.writing(directory):
             directory.parent.mkdir(parents=True, exist_ok=True)
             _build(layout, source, durable.encode(manifest))
             if not _moved(layout.directory, directory):
@@ -105,7 +106,7 @@ class Sweep:
 
     def edit(self, change: dict[str, Any]) -> int:
         """Append an accepted change; its number. A change is {"set": {"budget.trials": 50}} or a whole new file."""
-        with _writing(self.layout.edits):
+        with durable.writing(self.layout.edits):
             while True:
                 n = len(self.edits) + 1
                 identity = uuids.uuid4().hex
@@ -139,7 +140,7 @@ class Sweep:
         bucket = self.layout.bucket(trial.number)
         run = 1 if state is TrialState.RUNNING else 0
         record = _header(1, state, reason, trial) | records.created(trial) | {"run": run, "checkpoint": run}
-        with _writing(self.layout.trial(trial.number)):
+        with durable.writing(self.layout.trial(trial.number)):
             if bucket not in self._durable_buckets:
                 bucket.mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
                 durable.fsync_directory(self.layout.trials)
@@ -169,7 +170,7 @@ class Sweep:
         record["id"] = identity = f"{record['worker']}.{record['n']}"
         records.fold(trial, record)
         target = self.layout.state(trial.number, trial.n + 1)
-        with _writing(target):
+        with durable.writing(target):
             data = durable.encode(record)
             won = durable.put_if_absent(self.layout.scratch, target, data, f'"{identity}"'.encode())
         now = self._opened().read(trial.number)
@@ -200,7 +201,7 @@ class Sweep:
         """Ask every worker that runs now to finish (or, with `now`, to end) its trials and leave; or one trial to be
         pruned."""
         target = self.layout.stop if trial is None else self.layout.trial_stop(trial)
-        with _writing(target):
+        with durable.writing(target):
             data = durable.encode({"id": uuids.uuid4().hex, "now": now, "at": time.time()})
             durable.replace(self.layout.scratch, target, data)
 
@@ -215,7 +216,7 @@ class Sweep:
     def tidy(self) -> None:
         """Save a snapshot when one is due, collect debris of crashed writers, keep the reserve file filled."""
         index = self._opened()
-        with _writing(self.layout.scratch):
+        with durable.writing(self.layout.scratch):
             if snapshot.due(sum(trial.state.final for trial in index.trials), index.n_saved):
                 index.n_saved = snapshot.save(self.layout, index.trials)
             _collect(self.layout)
@@ -276,8 +277,6 @@ def _moved(built: Path, target: Path) -> bool:
             if durable.read(target / "sweep.json") == uid:
                 return True
         taken = target.exists()
-        import shutil
-
         shutil.rmtree(built, ignore_errors=True)
         if taken:
             return False
@@ -313,14 +312,3 @@ def _collect(layout: Layout) -> None:
                     durable.discard_directory(Path(entry.path))
                 else:
                     os.unlink(entry.path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {error.filename or path}: {error.strerror} (errno {error.errno})",
-            "make room or give permission, then: sweeprun resume",
-        ) from error

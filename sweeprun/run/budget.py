@@ -1,0 +1,160 @@
+"""When a sweep stops: pure functions of the record and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from sweeprun.history import History
+from sweeprun.trial import FailureClass, Trial, TrialState
+
+COUNTED_ORIGINS = ("search", "first")
+BudgetKey = Literal["trials", "wall", "deadline", "target", "plateau", "failures"]
+
+
+class Halt(StrEnum):
+    """What becomes of running trials when a limit is reached."""
+
+    FINISH = "finish"  # they go on to their end
+    STOP = "stop"  # they are ended and wait for a resume
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A limit that is reached: which, what that means for running trials, and the sentence about it."""
+
+    key: BudgetKey
+    halt: Halt
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """Stop when `trials` trials in a row brought no improvement of more than `min_delta`."""
+
+    trials: int
+    min_delta: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """Stop after so many failures in a row, or this share of the finished trials once there are `after`."""
+
+    consecutive: int = 10
+    fraction: float = 0.5
+    after: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits of a sweep. `wall` in seconds, `deadline` in seconds since the epoch."""
+
+    trials: int | None = None
+    wall: float | None = None
+    deadline: float | None = None
+    target: Mapping[str, float] = field(default_factory=dict)
+    plateau: Plateau | None = None
+    failures: FailureLimit = field(default_factory=FailureLimit)
+
+    def reached(self, history: History, now: float, forgiven: int = 0) -> Reached | None:
+        """The first limit that is reached, the hardest first. Failures of trials below `forgiven` do not count."""
+        trials = history.trials
+        checks = (
+            self._deadline(now),
+            self._wall(trials, now),
+            self._failures([trial for trial in trials if trial.number >= forgiven]),
+            self._target(history),
+            self._plateau(history),
+            self._trials(trials),
+        )
+        return next((reached for reached in checks if reached), None)
+
+    def used(self, trials: Sequence[Trial], now: float) -> dict[str, dict[str, float | None]]:
+        """What is used of each countable limit, for `status`."""
+        used = {"trials": float(configurations(trials)), "wall": wall_s(trials, now)}
+        limits = {"trials": self.trials, "wall": self.wall}
+        return {key: {"used": used[key], "limit": limits[key]} for key in used}
+
+    def _trials(self, trials: Sequence[Trial]) -> Reached | None:
+        if self.trials is None or configurations(trials) < self.trials:
+            return None
+        return Reached("trials", Halt.FINISH, f"all {self.trials} configurations of the budget are tried")
+
+    def _wall(self, trials: Sequence[Trial], now: float) -> Reached | None:
+        if self.wall is None or wall_s(trials, now) < self.wall:
+            return None
+        return Reached("wall", Halt.STOP, f"budget.wall of {self.wall:g} s is used up")
+
+    def _deadline(self, now: float) -> Reached | None:
+        if self.deadline is None or now < self.deadline:
+            return None
+        return Reached("deadline", Halt.STOP, "budget.deadline has passed")
+
+    def _target(self, history: History) -> Reached | None:
+        for objective in history.objectives:
+            wanted = self.target.get(objective.name)
+            if wanted is None:
+                continue
+            for trial in history.trials:
+                value = trial.values.get(objective.name)
+                if value is not None and (value >= wanted if objective.goal == "maximize" else value <= wanted):
+                    why = f"trial {trial.number} reached {objective.name} {value:.6g}, the target was {wanted:g}"
+                    return Reached("target", Halt.FINISH, why)
+        return None
+
+    def _plateau(self, history: History) -> Reached | None:
+        if self.plateau is None:
+            return None
+        losses = [history.loss(trial) for trial in history.trials if trial.state.final and not trial.damaged]
+        recent, earlier = losses[-self.plateau.trials :], losses[: -self.plateau.trials]
+        best_before = min((loss for loss in earlier if loss == loss), default=None)
+        if best_before is None:
+            return None
+        best_since = min((loss for loss in recent if loss == loss), default=best_before)
+        if best_before - best_since > self.plateau.min_delta:
+            return None
+        return Reached(
+            "plateau",
+            Halt.FINISH,
+            f"the last {self.plateau.trials} trials improved the best by no more than {self.plateau.min_delta:g}",
+        )
+
+    def _failures(self, trials: Sequence[Trial]) -> Reached | None:
+        ends = [trial for trial in trials if trial.state.final and not trial.damaged]
+        failed = [_counts_as_failed(trial) for trial in ends]
+        limit, streak = self.failures, 0
+        for failure in reversed(failed):
+            if not failure:
+                break
+            streak += 1
+        if streak >= limit.consecutive:
+            return Reached("failures", Halt.FINISH, f"the last {streak} trials all failed")
+        if len(failed) >= limit.after and sum(failed) > limit.fraction * len(failed):
+            return Reached("failures", Halt.FINISH, f"{sum(failed)} of {len(failed)} trials failed")
+        return None
+
+
+def configurations(trials: Sequence[Trial]) -> int:
+    """How many configurations count against `budget.trials`. A damaged record counts: its configuration was made."""
+    return sum(trial.damaged or (trial.origin in COUNTED_ORIGINS and trial.repeat == 0) for trial in trials)
+
+
+def wall_s(trials: Sequence[Trial], now: float) -> float:
+    """Seconds during which at least one trial ran: the union of all runs."""
+    spans = sorted(
+        (run.started, run.started + run.seconds if run.seconds is not None else now)
+        for trial in trials
+        for run in trial.runs
+        if run.seconds is not None or trial.state is TrialState.RUNNING
+    )
+    total, end = 0.0, float("-inf")
+    for start, stop in spans:
+        total += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total
+
+
+def _counts_as_failed(trial: Trial) -> bool:
+    return trial.state is TrialState.FAILED and not (trial.failure and trial.failure.kind is FailureClass.NAN)

@@ -1,0 +1,38 @@
+"""Running trials of other workers, as far as their metrics files tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sweeprun.run.progress import Progress, Reporting
+from sweeprun.store import runs
+from sweeprun.store.layout import Layout
+from sweeprun.store.metrics import Tail
+from sweeprun.trial import Trial
+
+
+class Followed:
+    """Reads along, so that every worker judges its trials by all the evidence there is."""
+
+    def __init__(self, layout: Layout, reporting: Reporting):
+        self._layout, self._reporting = layout, reporting
+        self._tails: dict[tuple[int, int], tuple[Tail, Progress]] = {}
+        self._trials: dict[tuple[int, int], Trial] = {}
+
+    def read(self, running: Iterable[Trial], first: int | None) -> dict[int, Trial]:
+        """The trials among `running` that have reported, with what they reported."""
+        open_runs = {(trial.number, trial.n): trial for trial in running}
+        for gone in self._tails.keys() - open_runs.keys():
+            del self._tails[gone]
+            self._trials.pop(gone, None)
+        for key, trial in open_runs.items():
+            if key not in self._tails:
+                metrics = self._reporting.source(runs.files(self._layout, trial))
+                self._tails[key] = Tail(metrics), Progress(self._reporting, trial, first)
+            tail, progress = self._tails[key]
+            lines = tail.read()
+            for line in lines:
+                progress.add(line, 0.0)
+            if lines:
+                self._trials[key] = progress.trial(trial)
+        return {number: trial for (number, _), trial in self._trials.items()}

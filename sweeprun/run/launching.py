@@ -1,0 +1,74 @@
+"""From a claimed trial to a job: its directory, its arguments, its environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from sweeprun.executors.base import Executor, Job, Lease
+from sweeprun.run import command
+from sweeprun.run.live import Live
+from sweeprun.run.plan import Plan
+from sweeprun.run.progress import Progress
+from sweeprun.store import durable, runs
+from sweeprun.store.layout import RunFiles
+from sweeprun.store.metrics import Tail
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Trial
+
+_RECORDED = ("SWEEPRUN_", "CUDA_", "OMP_NUM_THREADS", "MASTER_PORT")
+
+
+def prepare(
+    plan: Plan, sweep: Sweep, trial: Trial, lease: Lease, executor: Executor, first: int | None, clock: float
+) -> tuple[Job, Live]:
+    """Make ready what a run of `trial` needs on disk. Raises StoreError; nothing is started then."""
+    with durable.writing(sweep.layout.trial(trial.number)):
+        files, checkpoint = runs.prepare(sweep.layout, trial)
+        environment = _environment(plan, sweep.name, trial, files, checkpoint, lease, executor.slots)
+        argv = command.argv(plan.command, trial.params, plan.args, os.environ)
+        said = {
+            "argv": command.argv(plan.command, trial.params, plan.args),
+            "cwd": str(plan.workdir),
+            "env": {name: value for name, value in environment.items() if name.startswith(_RECORDED)} | dict(plan.env),
+            "devices": list(lease.devices),
+            "launcher": executor.supervisor,
+        }
+        runs.write_json(files.command, said)
+    progress = Progress(plan.reporting, trial, first)
+    job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease)
+    return job, Live(trial, progress, Tail(plan.reporting.source(files)), files, lease, clock, clock)
+
+
+def _environment(
+    plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path, lease: Lease, slots: int
+) -> dict[str, str]:
+    threads = max(1, len(os.sched_getaffinity(0)) // slots)
+    environment = command.base_environment(os.environ, plan.env, threads)
+    return environment | _protocol(plan, sweep, trial, files, checkpoint) | dict(lease.env)
+
+
+def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path) -> Mapping[str, str]:
+    said = {
+        "SWEEPRUN_PROTOCOL": command.PROTOCOL,
+        "SWEEPRUN_SWEEP": sweep,
+        "SWEEPRUN_TRIAL": str(trial.number),
+        "SWEEPRUN_TRIAL_UID": trial.uid,
+        "SWEEPRUN_DIR": str(files.directory),
+        "SWEEPRUN_PARAMS": str(files.params),
+        "SWEEPRUN_METRICS": str(files.metrics),
+        "SWEEPRUN_CHECKPOINT": str(checkpoint),
+        "SWEEPRUN_SEED": str(trial.seed),
+        "SWEEPRUN_STEP": plan.reporting.step,
+        "MASTER_PORT": str(_free_port()),
+    }
+    return said if trial.until is None else said | {"SWEEPRUN_UNTIL": str(trial.until)}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,131 @@
+"""A worker's hand in the directory: what it says about its trials is kept until the disk takes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sweeprun.errors import StoreError
+from sweeprun.run.outcome import Outcome
+from sweeprun.store import records
+from sweeprun.store.sweep import Superseded, Sweep
+from sweeprun.trial import Trial, TrialState
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The record has it: `trial` as it stands now, `outcome` what was said; `kept` False where another worker owns the
+    trial and what was said does not count."""
+
+    trial: Trial
+    outcome: Outcome
+    kept: bool
+
+
+class Ledger:
+    """Says transitions, waits out a disk that refuses them. `trouble` is the newest refusal, None when all is well."""
+
+    def __init__(self, sweep: Sweep, worker: str, log: Path, clock: Callable[[], float]):
+        self._sweep, self._worker, self._log, self._clock = sweep, worker, log, clock
+        self._owed: list[tuple[Trial, Outcome]] = []
+        self._wait_s, self._next_try = FIRST_WAIT_S, 0.0
+        self._since: float | None = None
+        self.trouble: StoreError | None = None
+
+    @property
+    def trouble_s(self) -> float:
+        """For how long the disk has refused."""
+        return 0.0 if self._since is None else self._clock() - self._since
+
+    @property
+    def owed(self) -> bool:
+        """Whether anything is still to be said."""
+        return bool(self._owed)
+
+    def owes(self, number: int) -> bool:
+        """Whether something about trial `number` is still to be said."""
+        return any(trial.number == number for trial, _ in self._owed)
+
+    def create(self, trial: Trial) -> Trial | None:
+        """Create and claim `trial`; None where the disk refuses. Raises NumberTaken."""
+        try:
+            return self._well(self._sweep.create_trial(trial, TrialState.RUNNING, "new", self._log))
+        except StoreError as error:
+            self.refused(error)
+            return None
+
+    def claim(self, trial: Trial, reason: str, **said: Any) -> Trial | None:
+        """Make a waiting or orphaned trial ours, as its next run; None where another worker was first or the disk
+        refuses."""
+        run = trial.run + 1
+        said |= {"worker": self._worker, "run": run, "checkpoint": run}
+        try:
+            return self._well(self._sweep.advance(trial, TrialState.RUNNING, reason, self._log, **said))
+        except Superseded:
+            return None
+        except StoreError as error:
+            self.refused(error)
+            return None
+
+    def settle(self, trial: Trial, outcome: Outcome) -> None:
+        """Say what became of `trial`, which holds what it reached. A failure that a refusing disk may have caused does
+        not count: the trial is run again."""
+        if self.trouble is not None and outcome.state is TrialState.FAILED:
+            outcome = outcome.requeued()
+        self._owed.append((replace(trial, failure=outcome.failure), outcome))
+
+    def said(self) -> list[Settled]:
+        """Write what is owed, as far as the disk takes it."""
+        settled: list[Settled] = []
+        if self.trouble is not None and self._clock() < self._next_try:
+            return settled
+        while self._owed:
+            trial, outcome = self._owed[0]
+            try:
+                settled.append(self._say(trial, outcome))
+            except StoreError as error:
+                self.refused(error)
+                break
+            self._owed.pop(0)
+        if not self._owed and self.trouble is not None and self._clock() >= self._next_try:
+            self._probe()
+        return settled
+
+    def _say(self, trial: Trial, outcome: Outcome) -> Settled:
+        said = records.left(trial) | {"worker": self._worker}
+        if outcome.counts:
+            said["counts"] = outcome.counts
+        try:
+            now = self._sweep.advance(trial, outcome.state, outcome.reason, self._log, **said)
+        except Superseded as other:
+            return Settled(other.trial, outcome, kept=False)
+        return Settled(self._well(now), outcome, kept=True)
+
+    def _probe(self) -> None:
+        try:
+            self._sweep.tidy()
+        except StoreError as error:
+            self.refused(error)
+        else:
+            self.trouble, self._since, self._wait_s = None, None, FIRST_WAIT_S
+
+    def _well(self, trial: Trial) -> Trial:
+        if not self._owed:
+            self.trouble, self._since, self._wait_s = None, None, FIRST_WAIT_S
+        return trial
+
+    def refused(self, error: StoreError) -> None:
+        """Note that the disk took something not; nothing new is begun until it takes it."""
+        if self._since is None:
+            self._since = self._clock()
+            with suppress(OSError):  # room for the records of trials that end now
+                os.unlink(self._sweep.layout.reserve)
+        self.trouble = error
+        self._next_try = self._clock() + self._wait_s
+        self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)

@@ -1,0 +1,132 @@
+"""What the end of a run means for its trial."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sweeprun.executors.base import Ended, SpawnFailed
+from sweeprun.store import records
+from sweeprun.trial import Failure, FailureClass, Trial, TrialState
+
+MAX_DEATHS = 3
+MAX_EMPTY_PREEMPTIONS = 3
+PREEMPTED = {75: "exit code 75", 143: "SIGTERM from outside"}  # 75 is EX_TEMPFAIL, 143 how a shell reports SIGTERM
+
+Request = Literal["prune", "preempt", "nan", "timeout", "hang", "drop"]
+
+_GPU_OOM = re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED")
+_HOST_OOM = re.compile(r"^MemoryError\b|Cannot allocate memory")
+_IMPORT = re.compile(r"^(ModuleNotFoundError|ImportError)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The state that a run's end leads to; `counts` names the counter that it adds to."""
+
+    state: TrialState
+    reason: str
+    failure: Failure | None = None
+    counts: str | None = None
+
+    def requeued(self) -> Outcome:
+        """The same end, held against nobody: the trial is run again."""
+        return Outcome(TrialState.WAITING, f"requeued: {self.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Which failures are tried again by themselves, and how often."""
+
+    max: int = 0
+    on: tuple[str, ...] = ()
+
+
+def ended(
+    end: Ended, request: tuple[Request, str] | None, trial: Trial, metric: str, names: set[str], stderr: Sequence[str]
+) -> Outcome:
+    """What `end` means. `request` is what we asked of the run and why; `names` are the metrics that it reported;
+    `trial` holds what it reached."""
+    if end.unkillable:
+        return _failed(FailureClass.UNKILLABLE, "SIGKILL did not end it within 5 s; its device is not used again", end)
+    if end.launcher_lost:
+        return _after_death(trial, "its launcher died")
+    if request is not None:
+        return _requested(*request, end, trial, stderr)
+    if end.code in PREEMPTED or end.signal == "SIGTERM":
+        return _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"))
+    if end.code != 0:
+        return _crashed(end, stderr)
+    if metric not in trial.values:
+        seen = ", ".join(sorted(names)) or "nothing"
+        return _failed(FailureClass.NO_METRIC, f"it ended well and never reported {metric!r}; it reported {seen}", end, stderr)
+    return Outcome(TrialState.COMPLETE, _leftovers(end))
+
+
+def not_spawned(failure: SpawnFailed) -> Outcome:
+    """What a program that could not be started means."""
+    name = errno.errorcode.get(failure.errno, str(failure.errno))
+    message = f"{failure.message}: {os.strerror(failure.errno)} ({name})"
+    return Outcome(TrialState.FAILED, message, Failure(FailureClass.SPAWN, message))
+
+
+def lost(trial: Trial) -> Outcome:
+    """What the death of a trial's worker means: again, until it has happened too often."""
+    return _after_death(trial, "its worker died")
+
+
+def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
+    """`outcome`, or another try of the same trial where the sweep file allows one."""
+    failure = outcome.failure
+    if failure is None or failure.kind not in retry.on or trial.retries >= retry.max:
+        return outcome
+    reason = f"requeued after {failure.kind} ({trial.retries + 1} of {retry.max}): {failure.message}"
+    return Outcome(TrialState.WAITING, reason, failure, records.RETRY)
+
+
+def _requested(request: Request, why: str, end: Ended, trial: Trial, stderr: Sequence[str]) -> Outcome:
+    if request == "prune":
+        return Outcome(TrialState.PRUNED, why)
+    if request in ("preempt", "drop"):
+        return Outcome(TrialState.WAITING, f"preempted: {why}")
+    return _failed(FailureClass(request), why, end, stderr)
+
+
+def _preempted(trial: Trial, how: str) -> Outcome:
+    if trial.preemptions + 1 >= MAX_EMPTY_PREEMPTIONS:
+        why = f"preempted {MAX_EMPTY_PREEMPTIONS} times in a row without a new step ({how})"
+        return Outcome(TrialState.FAILED, why, Failure(FailureClass.HANG, why))
+    return Outcome(TrialState.WAITING, f"preempted: {how}", counts=records.PREEMPTION)
+
+
+def _after_death(trial: Trial, what: str) -> Outcome:
+    if trial.deaths + 1 >= MAX_DEATHS:
+        why = f"{what}, for the {MAX_DEATHS}rd time"
+        return Outcome(TrialState.FAILED, why, Failure(FailureClass.LOST, why), records.DEATH)
+    return Outcome(TrialState.WAITING, f"requeued: {what}", counts=records.DEATH)
+
+
+def _crashed(end: Ended, stderr: Sequence[str]) -> Outcome:
+    last = next((line.strip() for line in reversed(stderr) if line.strip()), "")
+    how = f"signal {end.signal}" if end.signal else f"exit code {end.code}"
+    message = f"{how}: {last}" if last else how
+    if any(_GPU_OOM.search(line) for line in stderr):
+        return _failed(FailureClass.GPU_OOM, message, end, stderr)
+    if (end.signal == "SIGKILL" and end.oom) or any(_HOST_OOM.search(line) for line in stderr):
+        return _failed(FailureClass.OOM, message, end, stderr)
+    if end.signal:
+        return _failed(FailureClass.SIGNAL, message, end, stderr)
+    kind = FailureClass.IMPORT if _IMPORT.search(last) else FailureClass.CRASH
+    return _failed(kind, message, end, stderr)
+
+
+def _failed(kind: FailureClass, message: str, end: Ended, stderr: Sequence[str] = ()) -> Outcome:
+    return Outcome(TrialState.FAILED, message, Failure(kind, message, end.code, end.signal, tuple(stderr)))
+
+
+def _leftovers(end: Ended) -> str:
+    return f"{end.leftovers} processes that it left behind were ended" if end.leftovers else ""

@@ -1,0 +1,182 @@
+"""What a trial has reported so far, over all its runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sweeprun.expressions import Expression, ExpressionError
+from sweeprun.store.layout import RunFiles
+from sweeprun.trial import Curve, Measurement, Params, Trial
+
+MAX_POINTS = 512  # of a curve in a record
+MAX_VALUES = 64  # metrics kept with a trial; the rest is in its metrics file
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """How lines of metrics are understood: the sweep file's part in it.
+
+    `metric` is the first objective; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning
+    must not drop.
+    """
+
+    metric: str
+    maximize: bool
+    step: str = "epoch"
+    reduce: str = "best"
+    tracked: tuple[str, ...] = ()
+    derived: Mapping[str, Expression] = field(default_factory=dict)
+    rungs: frozenset[int] = frozenset()
+    from_stdout: bool = False
+
+    def source(self, files: RunFiles) -> Path:
+        """The file that the program's lines are read from."""
+        return files.stdout if self.from_stdout else files.metrics
+
+
+class Progress:
+    """The curve and the values of one trial, grown line by line.
+
+    A later run replaces all steps from its first step on. Within a run the last report of a step counts for the
+    curve and the first for rungs. `first` is what the program calls its first step, 0 or 1; None until it is known.
+    """
+
+    def __init__(self, reporting: Reporting, trial: Trial, first: int | None):
+        self.reporting = reporting
+        self.first = trial.first if trial.first is not None else first
+        self.names: set[str] = set()
+        self.nonfinite: str | None = None
+        self._params: Params = trial.params
+        self._says_steps = False
+        self._fresh = True
+        self._points = _points(trial.curve)
+        self._firsts = {step: dict(values) for step, values in self._points.items()}
+        for name, differing in trial.curve.firsts.items():
+            for step, value in differing.items():
+                self._firsts[step][name] = value
+        self._values, self._step = dict(trial.values), trial.step
+        self.last_step = trial.last_step
+
+    def add(self, line: Mapping[str, Any], seconds: float) -> Measurement | None:
+        """Take one reported object in; None where it holds no number."""
+        values = {key: float(value) for key, value in line.items() if type(value) in (int, float) and _fits(value)}
+        reported = _step(values.pop(self.reporting.step, None))
+        values = self._with_derived(values)
+        if not values:
+            return None
+        self.names |= values.keys()
+        step = self._finished(reported, values)
+        if self._fresh:
+            self._forget_from(step)
+        self._note(step, values)
+        return Measurement(step, values, seconds)
+
+    def trial(self, trial: Trial) -> Trial:
+        """`trial` with what was reported so far."""
+        return replace(
+            trial,
+            values=self._values,
+            step=self._step,
+            last_step=self.last_step,
+            preemptions=0 if self.last_step > trial.last_step else trial.preemptions,
+            first=self.first,
+            curve=self._curve(),
+        )
+
+    def _with_derived(self, values: dict[str, float]) -> dict[str, float]:
+        for name, expression in self.reporting.derived.items():
+            try:
+                values[name] = float(expression.evaluate(self._params, values))
+            except ExpressionError:
+                continue  # a metric that it needs is not in this line
+        return values
+
+    def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
+        """The number of finished steps that a line speaks of. A program that never names a step makes one with every
+        line that holds a tracked metric; where steps are named, a line without one speaks of the newest."""
+        if reported is not None:
+            self._says_steps = True
+            if self.first is None:
+                self.first = 0 if reported == 0 else 1
+            return reported + 1 - self.first
+        if not self._says_steps and any(name in values for name in self.reporting.tracked):
+            return self.last_step + 1
+        return max(self.last_step, 1)
+
+    def _forget_from(self, step: int) -> None:
+        self._fresh = False
+        for points in (self._points, self._firsts):
+            for later in [known for known in points if known >= step]:
+                del points[later]
+        self.last_step = max(self._points, default=0)
+        if self._step is not None and self._step >= step:
+            self._values, self._step = {}, None
+            for known in sorted(self._points):
+                self._consider(known, self._points[known])
+
+    def _note(self, step: int, values: dict[str, float]) -> None:
+        tracked = {name: values[name] for name in self.reporting.tracked if name in values}
+        if self.nonfinite is None:
+            self.nonfinite = next((name for name, value in tracked.items() if not math.isfinite(value)), None)
+        self._points.setdefault(step, {}).update(tracked)
+        self._firsts.setdefault(step, {})
+        self._firsts[step] = tracked | self._firsts[step]
+        self.last_step = max(self.last_step, step)
+        self._consider(step, values)
+        if len(self._points) > 4 * MAX_POINTS:
+            kept = set(self._thinned())
+            for points in (self._points, self._firsts):
+                for step in [known for known in points if known not in kept]:
+                    del points[step]
+
+    def _consider(self, step: int, values: Mapping[str, float]) -> None:
+        """Make `values` those of the trial where they are better, or later, or belong to the same step."""
+        if step == self._step:
+            values = {**self._values, **values}
+        elif self.reporting.metric not in values or (self.reporting.reduce == "best" and self._values and not self._improves(values)):
+            return
+        self._step = step
+        self._values = dict(list(values.items())[:MAX_VALUES]) if len(values) > MAX_VALUES else dict(values)
+
+    def _improves(self, values: Mapping[str, float]) -> bool:
+        new, old = values[self.reporting.metric], self._values.get(self.reporting.metric, math.nan)
+        if math.isnan(new) or math.isnan(old):
+            return math.isnan(old) and not math.isnan(new)
+        return new > old if self.reporting.maximize else new < old
+
+    def _thinned(self) -> Sequence[int]:
+        steps = sorted(self._points)
+        if len(steps) <= MAX_POINTS:
+            return steps
+        kept = {steps[0], steps[-1], self._step} | (self.reporting.rungs & self._points.keys())
+        room = max(MAX_POINTS - len(kept), 1)
+        kept |= {steps[i * len(steps) // room] for i in range(room)}
+        return [step for step in steps if step in kept]
+
+    def _curve(self) -> Curve:
+        steps = tuple(self._thinned())
+        names = [name for name in self.reporting.tracked if any(name in self._points[step] for step in steps)]
+        values = {name: tuple(self._points[step].get(name, math.nan) for step in steps) for name in names}
+        firsts: dict[str, dict[int, float]] = {}
+        for step in steps:
+            for name, value in self._firsts[step].items():
+                last = self._points[step][name]
+                if value != last and not (math.isnan(value) and math.isnan(last)):
+                    firsts.setdefault(name, {})[step] = value
+        return Curve(steps, values, firsts)
+
+
+def _points(curve: Curve) -> dict[int, dict[str, float]]:
+    return {step: {name: column[i] for name, column in curve.values.items()} for i, step in enumerate(curve.steps)}
+
+
+def _step(value: float | None) -> int | None:
+    return int(value) if value is not None and math.isfinite(value) and value >= 0 else None
+
+
+def _fits(value: float) -> bool:
+    return isinstance(value, float) or -(1 << 1000) < value < 1 << 1000  # float() of a larger int overflows

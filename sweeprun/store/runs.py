@@ -1,0 +1,53 @@
+"""The directory of one run, and the checkpoint directory that outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sweeprun.errors import Damaged
+from sweeprun.store import durable
+from sweeprun.store.layout import Layout, RunFiles
+from sweeprun.trial import Trial
+
+
+def files(layout: Layout, trial: Trial) -> RunFiles:
+    """The names of the trial's current run."""
+    return RunFiles(layout.run(trial.number, trial.run))
+
+
+def prepare(layout: Layout, trial: Trial) -> tuple[RunFiles, Path]:
+    """Make the directory of the trial's current run, with its parameters, and its checkpoint directory."""
+    names = files(layout, trial)
+    names.directory.mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
+    for path in (names.params, names.command):  # of an earlier try that the disk refused half-way
+        path.unlink(missing_ok=True)
+    write_json(names.params, trial.params)
+    return names, _hand_over(layout, trial)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a small document that is new, for the program and for people."""
+    durable.write_new(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A document of the run directory; None where there is none that can be read."""
+    with suppress(OSError, Damaged, ValueError):
+        document = json.loads(durable.read(path))
+        return document if isinstance(document, dict) else None
+    return None
+
+
+def _hand_over(layout: Layout, trial: Trial) -> Path:
+    """The trial's checkpoint under this run's name: a stray process of an earlier run cannot write into it."""
+    path = layout.checkpoint(trial.number, trial.checkpoint)
+    for generation in range(trial.checkpoint - 1, 0, -1):
+        with suppress(FileNotFoundError):
+            os.rename(layout.checkpoint(trial.number, generation), path)
+            return path
+    path.mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
+    return path
