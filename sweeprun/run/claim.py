@@ -34,7 +34,9 @@ class Claims:
         self._sweep, self._plan, self._ledger = sweep, plan, ledger
         self._observer, self._worker = observer, worker
 
-    def next(self, history: History, running: Callable[[int], bool], may_create: Callable[[History], bool]) -> Trial | Nothing:
+    def next(
+        self, history: History, running: Callable[[int], bool], may_create: Callable[[History], bool]
+    ) -> Trial | Nothing:
         """A trial that is ours and not started yet. `running` tells the trials that this worker runs; `may_create`
         whether the budget allows one more configuration."""
         with self._sweep.lock():

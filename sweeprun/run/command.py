@@ -79,7 +79,8 @@ def expand(written: str, environment: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in environment:
-            raise SweepFileError(f"${{env:{match[1]}}} is used, but {match[1]} is not set", hint=f"export {match[1]}=...")
+            message = f"${{env:{match[1]}}} is used, but {match[1]} is not set"
+            raise SweepFileError(message, hint=f"export {match[1]}=...")
         return environment[match[1]]
 
     return _VARIABLE.sub(value, written)

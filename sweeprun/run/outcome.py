@@ -63,7 +63,8 @@ def ended(
         return _crashed(end, stderr)
     if metric not in trial.values:
         seen = ", ".join(sorted(names)) or "nothing"
-        return _failed(FailureClass.NO_METRIC, f"it ended well and never reported {metric!r}; it reported {seen}", end, stderr)
+        message = f"it ended well and never reported {metric!r}; it reported {seen}"
+        return _failed(FailureClass.NO_METRIC, message, end, stderr)
     return Outcome(TrialState.COMPLETE, _leftovers(end))
 
 

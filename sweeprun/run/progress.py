@@ -137,13 +137,15 @@ class Progress:
         """Make `values` those of the trial where they are better, or later, or belong to the same step."""
         if step == self._step:
             values = {**self._values, **values}
-        elif self.reporting.metric not in values or (self.reporting.reduce == "best" and self._values and not self._improves(values)):
+        elif self.reporting.metric not in values or (self.reporting.reduce == "best" and not self._improves(values)):
             return
         self._step = step
         self._values = dict(list(values.items())[:MAX_VALUES]) if len(values) > MAX_VALUES else dict(values)
 
     def _improves(self, values: Mapping[str, float]) -> bool:
-        new, old = values[self.reporting.metric], self._values.get(self.reporting.metric, math.nan)
+        if not self._values:
+            return True
+        new, old = values[self.reporting.metric], self._values[self.reporting.metric]
         if math.isnan(new) or math.isnan(old):
             return math.isnan(old) and not math.isnan(new)
         return new > old if self.reporting.maximize else new < old

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sweeprun.errors import StoreError
@@ -19,7 +19,7 @@ from sweeprun.pruners.base import Action
 from sweeprun.run import launching
 from sweeprun.run.budget import Halt, Reached
 from sweeprun.run.claim import Claims, Nothing
-from sweeprun.run.events import Event
+from sweeprun.run.events import Event, EventName
 from sweeprun.run.followed import Followed
 from sweeprun.run.ledger import Ledger, Settled
 from sweeprun.run.live import Live
@@ -34,7 +34,8 @@ from sweeprun.trial import Measurement, Trial, TrialState
 PATIENCE_S = 0.2
 TRANSIENT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 SPAWN_FAILURES = 5  # of one kind in a row end the sweep
-EVENT_OF = {
+UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
+EVENT_OF: Mapping[TrialState, EventName] = {
     TrialState.COMPLETE: "trial_completed",
     TrialState.PRUNED: "trial_pruned",
     TrialState.FAILED: "trial_failed",
@@ -146,7 +147,7 @@ class Worker:
         if self.halt is not None and self.halt.key != "trials":
             return self.halt.key == "store" or not self._ledger.owed
         done = self.halt is not None or self._exhausted
-        return done and not any(trial.state in (TrialState.WAITING, TrialState.RUNNING) for trial in self._history.trials)
+        return done and not any(trial.state in UNDERWAY for trial in self._history.trials)
 
     def _why(self) -> str:
         if self.halt is not None:

@@ -186,7 +186,8 @@ def put_directory_if_absent(scratch: Path, target: Path, name: str, data: bytes,
     except OSError as error:
         discard_directory(temporary)
         if error.errno == errno.ENOTDIR:
-            raise StoreError(f"{target} is no directory, but has the name of one of ours", f"move it away: {target}") from None
+            message = f"{target} has the name of a directory of ours, and is none"
+            raise StoreError(message, f"move it away: {target}") from None
         raise
     if won:
         fsync_directory(target.parent)

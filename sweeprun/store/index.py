@@ -1,8 +1,8 @@
 """The trials of a sweep in memory, kept fresh at a cost that follows what changed.
 
-Every worker appends the number of each trial that it moves to its own log; a reader reads the tails of the logs and then
-the records named there. Logs are hints: a record that no log names is found when its name is contended for, and by
-the full scan at opening.
+Every worker appends the number of each trial that it moves to its own log; a reader reads the tails of the logs and
+then the records named there. Logs are hints: a record that no log names is found when its name is contended for, and
+by the full scan at opening.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class Index:
         saved = snapshot.load(self._layout)
         self.n_saved = len(saved)
         for number in range(self._highest() + 1):
-            trial = saved.get(number) or self._follow(number, None) or _damaged(number, None, "missing: a gap in the numbers")
-            self.trials.append(trial)
+            trial = saved.get(number) or self._follow(number, None)
+            self.trials.append(trial or _damaged(number, None, f"{self._layout.trial(number)}: missing"))
 
     def _highest(self) -> int:
         highest = -1

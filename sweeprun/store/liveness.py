@@ -156,10 +156,9 @@ class Observer:
 def _read_worker(layout: Layout, uuid: str) -> Worker | None:
     try:
         record: dict[str, Any] = durable.read_record(layout.worker_info(uuid))
-        known = {field.name for field in fields(Worker)}
-        said = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key in known}
-        return Worker(**said)
-    except (OSError, Damaged, TypeError):
+        said = {field.name: record[field.name] for field in fields(Worker)}
+        return Worker(**said | {"argv": tuple(said["argv"]), "devices": tuple(said["devices"])})
+    except (OSError, Damaged, KeyError, TypeError):
         return None
 
 

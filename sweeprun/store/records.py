@@ -137,7 +137,8 @@ def curve_from(record: Mapping[str, Any]) -> Curve:
         steps=tuple(record["steps"]),
         values={name: tuple(float(value) for value in column) for name, column in record["values"].items()},
         firsts={
-            name: {int(step): float(value) for step, value in points.items()} for name, points in record["firsts"].items()
+            name: {int(step): float(value) for step, value in points.items()}
+            for name, points in record["firsts"].items()
         },
     )
 

@@ -20,9 +20,8 @@ from sweeprun.trial import Run, Trial, TrialState
 
 FORMAT = 1
 KEPT = 2
-_PLAIN = tuple(
-    field.name for field in fields(Trial) if field.name not in ("state", "values", "curve", "failure", "runs", "damaged")
-)
+_SPECIAL = {"state", "values", "curve", "failure", "runs", "damaged"}
+_PLAIN = tuple(field.name for field in fields(Trial) if field.name not in _SPECIAL)
 
 
 def due(n_final: int, n_saved: int) -> bool:

@@ -187,7 +187,8 @@ class Sweep:
         from filelock import Timeout, UnixFileLock
 
         if self._lock is None:
-            self._lock = UnixFileLock(self.layout.lock, timeout=LOCK_TIMEOUT_S, poll_interval=0.01, fallback_to_soft=False)
+            settings = {"timeout": LOCK_TIMEOUT_S, "mode": durable.FILE_MODE, "poll_interval": 0.01}
+            self._lock = UnixFileLock(self.layout.lock, fallback_to_soft=False, **settings)
         try:
             self._lock.acquire()
         except (Timeout, OSError, NotImplementedError) as error:
