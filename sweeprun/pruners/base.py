@@ -31,7 +31,7 @@ class Verdict:
 class Pruner(BaseModel, ABC):
     """How far each trial goes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @abstractmethod
     def verdict(self, trial: Trial, history: History) -> Verdict:

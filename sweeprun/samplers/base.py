@@ -14,7 +14,7 @@ from sweeprun.trial import Suggestion
 class Sampler(BaseModel, ABC):
     """Which configuration next. What must be remembered is written into the notes of the suggestion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @abstractmethod
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
