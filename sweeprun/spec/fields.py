@@ -1,0 +1,160 @@
+"""What the sweep file's models are made of: scalar types that explain themselves, shorthands, the mark for later.
+
+Every validator raises ValueError("must be ..., not ..."): spec/faults.py puts the key path and the position before it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema
+
+from sweeprun.spec.quantities import deadline, duration, size
+from sweeprun.trial import Json
+
+
+@dataclass(frozen=True)
+class Later:
+    """Marks a field that is part of the language and whose machinery is not built yet; values in `now` work already."""
+
+    now: tuple[Json, ...] = ()
+
+
+class Language(BaseModel):
+    """A mapping of the sweep file. `shorthand` is the field that a scalar in its place stands for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    shorthand: ClassVar[str | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_shorthand(cls, given: Json) -> Json:
+        if cls.shorthand is None or isinstance(given, Mapping | cls):
+            return given
+        return {cls.shorthand: given}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Json]:
+        definition = handler(core_schema)
+        if cls.shorthand is None:
+            return definition
+        resolved = handler.resolve_ref_schema(definition)
+        mapping = dict(resolved)
+        scalar = {key: part for key, part in mapping["properties"][cls.shorthand].items() if key != "default"}
+        resolved.clear()
+        resolved.update(anyOf=[scalar, mapping], description=mapping.get("description", ""))
+        return definition
+
+
+def _typed(check: Callable[[Json], Any], schema: dict[str, Json]) -> tuple[PlainValidator, WithJsonSchema]:
+    return PlainValidator(check), WithJsonSchema(schema)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"must be text, not {value!r}")
+    return value
+
+
+def _flag(value: Json) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {value!r}")
+    return value
+
+
+def _number(value: Json) -> Any:
+    if not _is_number(value):
+        raise ValueError(f"must be a finite number, not {value!r}")
+    return value
+
+
+def _integer(least: int) -> Callable[[Json], int]:
+    def check(value: Json) -> int:
+        if not _is_number(value) or value != int(value) or value < least:
+            raise ValueError(f"must be a whole number, at least {least}, not {value!r}")
+        return int(value)
+
+    return check
+
+
+def _positive(value: Json) -> float:
+    if not _is_number(value) or value <= 0:
+        raise ValueError(f"must be a number above 0, not {value!r}")
+    return float(value)
+
+
+def _fraction(value: Json) -> float:
+    if not _is_number(value) or not 0 < value <= 1:
+        raise ValueError(f"must be a number above 0 and at most 1, not {value!r}")
+    return float(value)
+
+
+def _gpus(value: Json) -> float:
+    whole = _is_number(value) and value >= 0 and value == int(value)
+    if not whole and not (_is_number(value) and 0.01 <= value < 1):
+        raise ValueError(f"must be 0, a whole number of devices, or a fraction from 0.01 to 0.99, not {value!r}")
+    return float(value)
+
+
+def one_of(*allowed: Json) -> tuple[PlainValidator, WithJsonSchema]:
+    """A value out of a short list."""
+
+    def check(value: Json) -> Json:
+        if not any(value == choice and isinstance(value, type(choice)) for choice in allowed):
+            raise ValueError(f"must be {_listed(allowed)}, not {value!r}{close_to(value, allowed)}")
+        return value
+
+    return _typed(check, {"enum": list(allowed)})
+
+
+def _listed(allowed: tuple[Json, ...]) -> str:
+    words = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in allowed]
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def close_to(value: Json, allowed: tuple[Json, ...]) -> str:
+    """`; did you mean 'x'?` where one of `allowed` is close."""
+    import difflib
+
+    close = difflib.get_close_matches(str(value), [choice for choice in allowed if isinstance(choice, str)], 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _pattern(regex: str, what: str) -> tuple[PlainValidator, WithJsonSchema]:
+    def check(value: Json) -> str:
+        if not isinstance(value, str) or not re.fullmatch(regex, value):
+            raise ValueError(f"must be {what}, not {value!r}")
+        return value
+
+    return _typed(check, {"type": "string", "pattern": f"^{regex}$"})
+
+
+def _any(value: Json) -> Json:
+    return value
+
+
+_QUANTITY = [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]
+AnyJson = Annotated[Any, *_typed(_any, {})]
+Text = Annotated[str, *_typed(_text, {"type": "string", "minLength": 1})]
+Flag = Annotated[bool, *_typed(_flag, {"type": "boolean"})]
+Number = Annotated[Any, *_typed(_number, {"type": "number"})]
+Count = Annotated[int, *_typed(_integer(1), {"type": "integer", "minimum": 1})]
+Natural = Annotated[int, *_typed(_integer(0), {"type": "integer", "minimum": 0})]
+Integer = Annotated[int, *_typed(_integer(-(2**63)), {"type": "integer"})]
+Positive = Annotated[float, *_typed(_positive, {"type": "number", "exclusiveMinimum": 0})]
+Fraction = Annotated[float, *_typed(_fraction, {"type": "number", "exclusiveMinimum": 0, "maximum": 1})]
+Gpus = Annotated[float, *_typed(_gpus, {"type": "number", "minimum": 0})]
+Duration = Annotated[float, *_typed(duration, {"anyOf": _QUANTITY, "examples": [90, "15m", "12h"]})]
+Size = Annotated[int, *_typed(size, {"anyOf": _QUANTITY, "examples": ["10GiB", "500MB"]})]
+Deadline = Annotated[float, *_typed(deadline, {"anyOf": _QUANTITY, "examples": ["2026-12-01T08:00"]})]
+Signal = Annotated[str, *one_of("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT")]
+Name = Annotated[str, *_pattern(r"[^\x00-\x1f\x7f]{1,200}", "a name of up to 200 printable characters")]

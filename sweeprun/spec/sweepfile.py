@@ -1,0 +1,250 @@
+"""The sweep file: everything a user may write, validated; what a sweep is made from."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr, ValidationError, WithJsonSchema, model_validator
+
+from sweeprun.errors import SweepFileError
+from sweeprun.space import Space
+from sweeprun.spec import yaml12
+from sweeprun.spec.faults import explained, located
+from sweeprun.spec.fields import AnyJson, Integer, Language, Later, Name, Text, close_to, one_of
+from sweeprun.spec.overrides import override
+from sweeprun.spec.parameters import MisdeclaredError, ParameterEntry, build_space
+from sweeprun.spec.sections import (
+    Budget,
+    Checkpoints,
+    Goal,
+    Lint,
+    Metric,
+    MetricsFrom,
+    Named,
+    Phase,
+    Preload,
+    Repeats,
+    Resources,
+    Retry,
+    Step,
+    Stop,
+    Store,
+    Validation,
+    WarmStart,
+)
+from sweeprun.trial import Json
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MACRO = re.compile(r"\$\{([^}]*)\}")
+_ENV_MACRO = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric to be made small or large; `limit` is the worst value allowed."""
+
+    name: str
+    goal: Goal
+    limit: float | None = None
+
+
+def _sweep_name(value: Json) -> str:
+    dashed = re.sub(r"\s+", "-", value.strip()) if isinstance(value, str) else ""
+    if not _NAME.fullmatch(dashed) or dashed in (".", ".."):
+        raise ValueError(
+            f"must be 1 to 100 letters, digits, dots, dashes or underscores, first a letter or digit, not {value!r}"
+        )
+    return dashed
+
+
+def _command(value: Json) -> tuple[str, ...]:
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {error}: {value!r}") from None
+    if not isinstance(words, list | tuple) or not words or not all(isinstance(w, str) and w for w in words):
+        raise ValueError(f"must be text, or a list of texts (quote numbers), not {value!r}")
+    for word in words:
+        _check_macros(word, ("args",))
+    if sum(word.count("${args}") for word in words) > 1:
+        raise ValueError("may hold ${args} once")
+    if any("${args}" in word and word != "${args}" for word in words):
+        raise ValueError("must have ${args} as a word of its own")
+    return tuple(words)
+
+
+def _check_macros(text: str, allowed: tuple[str, ...]) -> None:
+    for macro in _MACRO.findall(text):
+        if macro not in allowed and not _ENV_MACRO.fullmatch(macro):
+            known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
+            raise ValueError(f"must hold no other macro than {known}, not ${{{macro}}}{close_to(macro, allowed)}")
+
+
+def _env(value: Json) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a mapping such as {{OMP_NUM_THREADS: 2}}, not {value!r}")
+    return {name: _env_text(name, text) for name, text in value.items()}
+
+
+def _env_text(name: str, value: Json) -> str:
+    if not _ENV_NAME.fullmatch(name) or name.startswith("SWEEPRUN_"):
+        raise ValueError(f"must hold names of environment variables, none of them SWEEPRUN_*, not {name!r}")
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"must give {name} a text or a number, not {value!r}")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    _check_macros(text, ())
+    return text
+
+
+_TEXT_OR_LIST: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_ENV_SCHEMA: dict[str, Json] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+Arguments = Annotated[
+    str,
+    *one_of("equals", "space", "hydra", "flags", "json", "none"),
+    Later(("equals", "space", "json", "none")),
+]
+
+
+class SweepFile(Language):
+    """A validated sweep file, every default filled in. `SweepFile.model_validate(file.resolved())` gives it again."""
+
+    version: Annotated[int, *one_of(1)] = Field(default=1, description="Of this language.")
+    name: Annotated[str, PlainValidator(_sweep_name), WithJsonSchema({"type": "string"})] = Field(
+        description="The sweep's name; default: the file's stem."
+    )
+    description: str = Field(default="", description="Free text.")
+    root: Text | None = Field(
+        default=None, description="Where sweep directories live, relative to the current directory."
+    )
+    command: Annotated[tuple[str, ...], BeforeValidator(_command), WithJsonSchema(_TEXT_OR_LIST)] = Field(
+        description="The program: a list, or one string split like a shell does; never run by a shell."
+    )
+    args: Arguments = Field(default="equals", description="How ${args} is written.")
+    env: Annotated[dict[str, str], PlainValidator(_env), WithJsonSchema(_ENV_SCHEMA)] = Field(
+        default={}, description="Environment variables of the trials."
+    )
+    workdir: Text = Field(default=".", description="Where trials run, relative to the sweep file.")
+    step: Step | None = Field(default=None, description="The key in the metric lines that counts progress.")
+    metrics_from: MetricsFrom = Field(default="file", description="Where metric lines are read.")
+    on_nonfinite: Annotated[str, *one_of("fail", "prune", "ignore")] = Field(
+        default="fail", description="What NaN means."
+    )
+    metric: Metric | None = Field(default=None, description="The objective.")
+    metrics: tuple[Metric, ...] = Field(default=(), description="Objectives and derived metrics.")
+    reduce: Annotated[str, *one_of("best", "last")] = Field(default="best", description="Which step gives the values.")
+    parameters: dict[Name, ParameterEntry] = Field(default={}, description="What is searched.")
+    linked: dict[Name, tuple[dict[Name, AnyJson], ...]] = Field(
+        default={}, description="Values that move together, in rows."
+    )
+    constraints: tuple[Text, ...] = Field(default=(), description="Expressions that every configuration satisfies.")
+    algorithm: Named = Field(default=Named(name="auto"), description="How configurations are chosen.")
+    pruner: Named = Field(default=Named(name="none"), description="Which trials are ended early.")
+    resumes: Annotated[Json, *one_of("auto", True, False), Later(("auto",))] = Field(
+        default="auto", description="Does the program continue from its checkpoint?"
+    )
+    fidelity: Annotated[dict[Name, tuple[AnyJson, ...]] | None, Later()] = Field(
+        default=None, description="A parameter that is raised from rung to rung, instead of steps."
+    )
+    seed: Integer = Field(default=0, description="Of everything random in the sweep.")
+    budget: Budget = Field(default=Budget(), description="When the sweep ends.")
+    resources: Resources = Field(default=Resources(), description="What a trial needs.")
+    repeats: Annotated[Repeats | None, Later()] = Field(default=None, description="Several seeds per configuration.")
+    validation: Annotated[Validation | None, Later()] = Field(
+        default=None, alias="validate", description="Run the best again."
+    )
+    phases: Annotated[tuple[Phase, ...], Later()] = Field(default=(), description="Shares of the budget.")
+    retry: Retry = Field(default=Retry(), description="Which failures are tried again.")
+    stop: Stop = Field(default=Stop(), description="How a trial is asked to end.")
+    checkpoints: Checkpoints = Field(default=Checkpoints(), description="Which checkpoints are kept.")
+    warm_start: Annotated[WarmStart | None, Later()] = Field(default=None, description="What is known before.")
+    store: Store = Field(default=Store(), description="The sweep directory.")
+    executor: Annotated[str, *one_of("local", "ray", "slurm"), Later(("local",))] = Field(
+        default="local", description="What runs the trials."
+    )
+    preload: Preload = Field(default="auto", description="Modules that are imported once for all trials.")
+    lint: Annotated[Lint | None, Later()] = Field(default=None, description="What check does not warn about.")
+
+    _notes: tuple[str, ...] = PrivateAttr(())
+    _document: yaml12.Document | None = PrivateAttr(None)
+
+    @classmethod
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> SweepFile:
+        """Raises SweepFileError with file, line and column. `overrides` are `key.path=value`, later ones win."""
+        try:
+            source = path.read_bytes()
+        except OSError as error:
+            raise SweepFileError(f"cannot be read: {error.strerror}", str(path)) from None
+        return cls.parse(source, path, overrides)
+
+    @classmethod
+    def parse(cls, source: str | bytes, file: Path, overrides: Sequence[str] = ()) -> SweepFile:
+        """The same from text; `file` gives messages their place, the default name and what `workdir` is relative to."""
+        document = yaml12.load(source, str(file))
+        if not isinstance(document.value, dict):
+            raise SweepFileError("a sweep file is a mapping: command, metric, parameters ...", str(file), 1, 1)
+        for text in overrides:
+            document = override(document, text, cls)
+        written = {"name": file.stem, **document.value}
+        try:
+            sweep = cls.model_validate(written)
+        except ValidationError as error:
+            raise explained(error, document, str(file), cls) from None
+        try:
+            sweep.space  # noqa: B018 - an impossible space is an error of the file
+        except MisdeclaredError as error:
+            raise located(error, document, str(file)) from None
+        absolute = sweep.model_copy(update={"workdir": str((file.parent / sweep.workdir).absolute())})
+        absolute._notes = tuple(_notes(sweep, str(written["name"])))
+        absolute._document = document
+        return absolute
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.metric is not None and self.metrics:
+            raise ValueError("must have metric or metrics, not both")
+        if not self.objectives:
+            raise ValueError("must have a metric that the program reports, for example metric: val_loss")
+        if self.args == "none" and "${args}" in self.command:
+            raise ValueError("must not have ${args} in its command where args is none")
+        return self
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The metrics that are reported, first the one that counts; derived ones are in `derived`."""
+        reported = (m for m in (self.metric, *self.metrics) if m is not None and m.expr is None)
+        return tuple(Objective(m.name, m.goal, m.limit) for m in reported)
+
+    @property
+    def derived(self) -> tuple[Metric, ...]:
+        """The metrics that are computed from others."""
+        return tuple(metric for metric in self.metrics if metric.expr is not None)
+
+    @cached_property
+    def space(self) -> Space:
+        return build_space(self.parameters, self.linked, self.constraints)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know and nothing is wrong with, a sentence each."""
+        return self._notes
+
+    def resolved(self) -> dict[str, Json]:
+        """Everything, defaults included, as strict JSON."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def _notes(sweep: SweepFile, written_name: str) -> Iterator[str]:
+    if written_name != sweep.name:
+        yield f"the name {written_name!r} is written {sweep.name!r}"
+    if sweep.args != "none" and "${args}" not in sweep.command:
+        yield (
+            "the command has no ${args}: the program gets its parameters through SWEEPRUN_PARAMS alone"
+            " (say args: none if that is meant)"
+        )
