@@ -83,7 +83,7 @@ class Launcher:
         )
 
     def stop(self, trial: int, grace_s: float) -> None:
-        """SIGTERM to the trial, SIGKILL to all of it `grace_s` later (0: at once). A later call can only shorten that."""
+        """SIGTERM to the trial, SIGKILL to all of it `grace_s` later; 0: at once. A second call can only shorten it."""
         if trial in self._orders:
             self._channel.send({"do": "stop", "trial": trial, "grace_s": grace_s})
 
