@@ -41,6 +41,11 @@ class Executor(ABC):
     def slots(self) -> int:
         """The most trials at once."""
 
+    @property
+    @abstractmethod
+    def launcher(self) -> tuple[int, int | None] | None:
+        """Pid and start time of the process that ends the jobs when this one dies; None where there is none."""
+
     @abstractmethod
     def lease(self) -> Lease | NoRoom:
         """Room for one more trial, or why there is none now. Release it where no job is started with it."""

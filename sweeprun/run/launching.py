@@ -34,7 +34,7 @@ def prepare(
             "cwd": str(plan.workdir),
             "env": {name: value for name, value in environment.items() if name.startswith(_RECORDED)} | dict(plan.env),
             "devices": list(lease.devices),
-            "launcher": executor.supervisor,
+            "launcher": executor.launcher,
         }
         runs.write_json(files.command, said)
     progress = Progress(plan.reporting, trial, first)

@@ -105,6 +105,10 @@ class Worker:
         yield from self._settle()
         yield Event("sweep_finished", said={"reason": self.halt.key if self.halt else "", "why": self._why()})
 
+    def wake(self) -> None:
+        """Have the loop look at its switch now. Safe in a signal handler."""
+        self._executor.wake()
+
     @property
     def history(self) -> History:
         """The trials as this worker knows them, its own running ones as fresh as their metrics."""

@@ -1,0 +1,157 @@
+"""What `start` shows while it works: a live table on a terminal, one line per change of state elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sweeprun.cli.view import safe, short, span
+from sweeprun.run.events import Event
+from sweeprun.run.worker import Worker
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEARTBEAT_S = 60.0
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+class Display(ABC):
+    """Shows events to a person, on stderr."""
+
+    @abstractmethod
+    def show(self, event: Event) -> None: ...
+
+
+@contextmanager
+def display(sweep: Sweep, worker: Worker) -> Iterator[Display]:
+    """The live table where stderr is a terminal that can do it, else lines."""
+    capable = os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    if not (sys.stderr.isatty() and capable):
+        yield Lines(sweep, worker)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True, redirect_stdout=False) as live:
+        table = LiveTable(sweep, worker)
+        live.get_renderable = table.rendered  # type: ignore[method-assign]  # drawn anew at every refresh
+        yield table
+
+
+class Lines(Display):
+    """One line for each change of state, and a sign of life every minute."""
+
+    def __init__(self, sweep: Sweep, worker: Worker):
+        self._sweep, self._worker, self._said = sweep, worker, time.monotonic()
+
+    def show(self, event: Event) -> None:
+        text = _sentence(event)
+        if text is None and time.monotonic() - self._said > HEARTBEAT_S:
+            text = _totals(self._worker)
+        if text is not None:
+            print(text, file=sys.stderr, flush=True)
+            self._said = time.monotonic()
+
+
+class LiveTable(Display):
+    """Totals, and a row for each running trial, as many as the terminal has room for."""
+
+    def __init__(self, sweep: Sweep, worker: Worker):
+        self._sweep, self._worker = sweep, worker
+        self._notice = ""
+        self._device: dict[int, str] = {}
+
+    def show(self, event: Event) -> None:
+        if event.name == "notice":
+            self._notice = safe(str(event.said["text"]))
+        elif event.name == "trial_failed":
+            self._notice = _sentence(event) or ""
+        elif event.name == "trial_started" and event.trial is not None:
+            self._device[event.trial.number] = ", ".join(event.said["devices"]) or "cpu"
+
+    def rendered(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        history = self._worker.history
+        running = [trial for trial in history.trials if trial.state is TrialState.RUNNING]
+        metric = history.objectives[0].name
+        varying = _varying(history.trials)
+        table = Table(title=Text(f"{self._sweep.name}: {_totals(self._worker)}"), caption=Text(self._notice), expand=False)
+        for heading in ("trial", "device", "step", metric, "curve", *varying):
+            table.add_column(Text(safe(heading)), no_wrap=True)
+        room = max(3, os.get_terminal_size(sys.stderr.fileno()).lines - 8)
+        for trial in running[:room]:
+            value = trial.values.get(metric)
+            cells = [
+                str(trial.number),
+                self._device.get(trial.number, "elsewhere"),
+                str(trial.last_step or ""),
+                "" if value is None else short(value),
+                _sparkline(trial.curve.values.get(metric, ())),
+                *(short(trial.params.get(name, "")) for name in varying),
+            ]
+            table.add_row(*(Text(safe(cell)) for cell in cells))
+        return table
+
+
+def _sentence(event: Event) -> str | None:
+    """What happened, in one line; None where a line would be too much."""
+    trial, reason = event.trial, safe(str(event.said.get("reason", "")))
+    if event.name == "notice":
+        return safe(str(event.said["text"]))
+    if event.name == "sweep_finished":
+        return f"ended: {safe(str(event.said['why']))}"
+    if trial is None or event.name == "metric":
+        return None
+    values = ", ".join(f"{safe(name)} {short(value)}" for name, value in trial.values.items())
+    if event.name == "trial_started":
+        params = ", ".join(f"{safe(name)}={safe(short(value))}" for name, value in trial.params.items())
+        again = f" (run {trial.run}, {safe(trial.reason)})" if trial.run > 1 else ""
+        return f"trial {trial.number} started{again}: {params}"
+    if event.name == "best_changed":
+        return f"trial {trial.number} is the best so far: {values}"
+    what = event.name.removeprefix("trial_")
+    if event.name == "trial_failed" and trial.failure is not None:
+        what = f"failed ({trial.failure.kind})"
+    spent = span(trial.seconds)
+    return f"trial {trial.number} {what} after {trial.last_step} steps, {spent}: {'; '.join(filter(None, (reason, values)))}"
+
+
+def _totals(worker: Worker) -> str:
+    history = worker.history
+    counts = Counter(trial.state for trial in history.trials)
+    states = ", ".join(f"{counts[state]} {state}" for state in TrialState if counts[state])
+    ranked = [trial for trial in history.trials if trial.state is TrialState.COMPLETE]
+    best = min(ranked, key=history.loss, default=None)
+    if best is None:
+        return states or "no trials yet"
+    name = history.objectives[0].name
+    return f"{states}; best {safe(name)} {short(best.values[name])} (trial {best.number})"
+
+
+def _varying(trials: Sequence[Trial]) -> list[str]:
+    """The parameters that are not the same in every trial."""
+    seen: dict[str, set[str]] = {}
+    for trial in trials:
+        for name, value in trial.params.items():
+            seen.setdefault(name, set()).add(repr(value))
+    return [name for name, values in seen.items() if len(values) > 1][:8]
+
+
+def _sparkline(values: Sequence[float]) -> str:
+    finite = [value for value in values if value == value and abs(value) != float("inf")][-16:]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in finite)
