@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, PlainValidator
 from pydantic_core import CoreSchema
 
 from sweeprun.spec.quantities import deadline, duration, size
+from sweeprun.spec.words import close_to, listed, shown, with_hint
 from sweeprun.trial import Json
 
 
@@ -26,10 +27,14 @@ class Later:
 
 
 class Language(BaseModel):
-    """A mapping of the sweep file. `shorthand` is the field that a scalar in its place stands for."""
+    """A mapping of the sweep file. `shorthand` is the field that anything else in its place stands for.
+
+    `short_schema` describes what else may be written, where that is not what the shorthand's field takes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     shorthand: ClassVar[str | None] = None
+    short_schema: ClassVar[dict[str, Json] | None] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -41,13 +46,14 @@ class Language(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Json]:
         definition = handler(core_schema)
-        if cls.shorthand is None:
+        if cls.shorthand is None and cls.short_schema is None:
             return definition
         resolved = handler.resolve_ref_schema(definition)
         mapping = dict(resolved)
-        scalar = {key: part for key, part in mapping["properties"][cls.shorthand].items() if key != "default"}
+        short = cls.short_schema or {**mapping["properties"][cls.shorthand]}
+        short.pop("default", None)
         resolved.clear()
-        resolved.update(anyOf=[scalar, mapping], description=mapping.get("description", ""))
+        resolved.update(anyOf=[short, mapping], description=mapping["description"])
         return definition
 
 
@@ -61,26 +67,26 @@ def _is_number(value: Json) -> bool:
 
 def _text(value: Json) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"must be text, not {value!r}")
+        raise ValueError(f"must be text, not {shown(value)}")
     return value
 
 
 def _flag(value: Json) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"must be true or false, not {value!r}")
+        raise ValueError(f"must be true or false, not {shown(value)}")
     return value
 
 
 def _number(value: Json) -> Any:
     if not _is_number(value):
-        raise ValueError(f"must be a finite number, not {value!r}")
+        raise ValueError(f"must be a finite number, not {shown(value)}")
     return value
 
 
 def _integer(least: int) -> Callable[[Json], int]:
     def check(value: Json) -> int:
         if not _is_number(value) or value != int(value) or value < least:
-            raise ValueError(f"must be a whole number, at least {least}, not {value!r}")
+            raise ValueError(f"must be a whole number, at least {least}, not {shown(value)}")
         return int(value)
 
     return check
@@ -88,20 +94,20 @@ def _integer(least: int) -> Callable[[Json], int]:
 
 def _positive(value: Json) -> float:
     if not _is_number(value) or value <= 0:
-        raise ValueError(f"must be a number above 0, not {value!r}")
+        raise ValueError(f"must be a number above 0, not {shown(value)}")
     return float(value)
 
 
 def _fraction(value: Json) -> float:
     if not _is_number(value) or not 0 < value <= 1:
-        raise ValueError(f"must be a number above 0 and at most 1, not {value!r}")
+        raise ValueError(f"must be a number above 0 and at most 1, not {shown(value)}")
     return float(value)
 
 
 def _gpus(value: Json) -> float:
     whole = _is_number(value) and value >= 0 and value == int(value)
     if not whole and not (_is_number(value) and 0.01 <= value < 1):
-        raise ValueError(f"must be 0, a whole number of devices, or a fraction from 0.01 to 0.99, not {value!r}")
+        raise ValueError(f"must be 0, a whole number of devices, or a fraction from 0.01 to 0.99, not {shown(value)}")
     return float(value)
 
 
@@ -110,40 +116,32 @@ def one_of(*allowed: Json) -> tuple[PlainValidator, WithJsonSchema]:
 
     def check(value: Json) -> Json:
         if not any(value == choice and isinstance(value, type(choice)) for choice in allowed):
-            raise ValueError(f"must be {_listed(allowed)}, not {value!r}{close_to(value, allowed)}")
+            raise ValueError(with_hint(f"must be {listed(allowed)}, not {shown(value)}", close_to(value, allowed)))
         return value
 
     return _typed(check, {"enum": list(allowed)})
 
 
-def _listed(allowed: tuple[Json, ...]) -> str:
-    words = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in allowed]
-    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
-
-
-def close_to(value: Json, allowed: tuple[Json, ...]) -> str:
-    """`; did you mean 'x'?` where one of `allowed` is close."""
-    import difflib
-
-    close = difflib.get_close_matches(str(value), [choice for choice in allowed if isinstance(choice, str)], 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def _pattern(regex: str, what: str) -> tuple[PlainValidator, WithJsonSchema]:
     def check(value: Json) -> str:
         if not isinstance(value, str) or not re.fullmatch(regex, value):
-            raise ValueError(f"must be {what}, not {value!r}")
+            raise ValueError(f"must be {what}, not {shown(value)}")
         return value
 
     return _typed(check, {"type": "string", "pattern": f"^{regex}$"})
 
 
-def _any(value: Json) -> Json:
+def _plain_json(value: Json) -> Json:
+    """Anything that strict JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"must be finite, not {shown(value)}; quote it where text is meant")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _plain_json(inner)
     return value
 
 
 _QUANTITY = [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]
-AnyJson = Annotated[Any, *_typed(_any, {})]
+AnyJson = Annotated[Any, *_typed(_plain_json, {})]
 Text = Annotated[str, *_typed(_text, {"type": "string", "minLength": 1})]
 Flag = Annotated[bool, *_typed(_flag, {"type": "boolean"})]
 Number = Annotated[Any, *_typed(_number, {"type": "number"})]

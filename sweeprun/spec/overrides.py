@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-import difflib
+from dataclasses import replace
 from typing import Any
 
 from sweeprun.errors import SweepFileError
 from sweeprun.spec import yaml12
 from sweeprun.spec.fields import Language
 from sweeprun.spec.keys import field_of, language_at
+from sweeprun.spec.words import close_to
 from sweeprun.spec.yaml12 import Document, KeyPath
 
 _CLOSED = ("parameters", "linked")  # a name that the file does not declare is a typing error, not a new one
@@ -24,7 +25,7 @@ def override(document: Document, text: str, root: type[Language]) -> Document:
     value = yaml12.load_value(value_text, origin)
     changed = copy.deepcopy(document.value)
     path = _put(changed, written.strip(), value, root, origin)
-    return Document(changed, document.values, document.keys, {**document.overrides, path: origin})
+    return replace(document, value=changed, overrides={**document.overrides, path: origin})
 
 
 def _put(target: dict[str, Any], written: str, value: Any, root: type[Language], origin: str) -> KeyPath:
@@ -67,9 +68,8 @@ def _checked(root: type[Language], path: KeyPath, container: Any, key: Any, orig
     if key in allowed:
         return key
     shown = ".".join(map(str, (*path, key)))
-    close = difflib.get_close_matches(str(key), map(str, allowed), 1)
     message = f"unknown key {shown}; allowed: {', '.join(map(str, allowed)) or 'none'}"
-    raise SweepFileError(message, origin, hint=f"did you mean {close[0]!r}?" if close else None)
+    raise SweepFileError(message, origin, hint=close_to(key, allowed))
 
 
 def _opened(container: Any, key: Any, model: type[Language] | None, origin: str) -> Any:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
-
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sweeprun.errors import SpaceError, SweepFileError
 from sweeprun.expressions import Expression, ExpressionError
@@ -29,84 +25,13 @@ from sweeprun.space import (
     Repeated,
     Space,
 )
-from sweeprun.spec.fields import AnyJson, Flag, Language, Name, Number, Text
+from sweeprun.spec.entries import ParameterEntry
+from sweeprun.spec.words import close_to, shown
 from sweeprun.spec.yaml12 import KeyPath
 from sweeprun.trial import Json
 
 MAX_REPEATS = 1000
 _RESERVED = frozenset("[]`")  # inner names and quoting use them
-
-
-class ParameterEntry(Language):
-    """One parameter: a scalar is a fixed value, a list its choices, a mapping says more."""
-
-    min: Number | None = Field(
-        default=None, description="Lower end of a range; whole numbers at both ends: an integer."
-    )
-    max: Number | None = Field(default=None, description="Upper end of a range, included.")
-    log: Flag = Field(
-        default=False, description="Draw uniformly over the logarithm; min and max are values, not exponents."
-    )
-    step: Number | None = Field(default=None, description="Only min, min + step ... max.")
-    values: tuple[AnyJson, ...] | None = Field(default=None, description="The choices.")
-    probabilities: tuple[Number, ...] | None = Field(default=None, description="How likely each of the values is.")
-    value: AnyJson = Field(default=None, description="A fixed value.")
-    any: tuple[ParameterEntry, ...] | None = Field(default=None, description="One of several: fixed values, ranges.")
-    expr: Text | None = Field(default=None, description="A value computed from others; handed over, not searched.")
-    repeat: AnyJson = Field(default=None, description="A list of so many: a number, or an integer parameter's name.")
-    when: AnyJson = Field(
-        default=None, description="Active only where {name: value or list of values}, or an expression."
-    )
-    parameters: dict[Name, ParameterEntry] | None = Field(default=None, description="Nested ones, with dotted names.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_short_form(cls, given: Json) -> Json:
-        if isinstance(given, Mapping | cls):
-            return given
-        return {"values": given} if isinstance(given, list | tuple) else {"value": given}
-
-    @model_serializer(mode="wrap")
-    def _only_what_was_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Self:
-        given = self.model_fields_set
-        kinds = [kind for kind in _KINDS if given & _KINDS[kind].keys]
-        if len(kinds) != 1:
-            raise ValueError(
-                f"must have {'only ' if kinds else ''}one of {', '.join(_KINDS)}{_found(kinds)};"
-                " for example {min: 0.0, max: 0.5} or {values: [1, 2]}"
-            )
-        kind = _KINDS[kinds[0]]
-        missing, extra = kind.keys - given, given - kind.keys - kind.options
-        if missing:
-            raise ValueError(f"must have both min and max; {' and '.join(sorted(missing))} is missing")
-        if extra:
-            allowed = ", ".join(sorted(kind.keys | kind.options))
-            raise ValueError(f"{' and '.join(sorted(extra))} does not go with {kinds[0]}; allowed: {allowed}")
-        return self
-
-
-@dataclass(frozen=True)
-class _Kind:
-    keys: frozenset[str]
-    options: frozenset[str]
-
-
-_KINDS = {
-    "min and max": _Kind(frozenset({"min", "max"}), frozenset({"log", "step", "when", "repeat"})),
-    "values": _Kind(frozenset({"values"}), frozenset({"probabilities", "when", "repeat"})),
-    "value": _Kind(frozenset({"value"}), frozenset({"when"})),
-    "any": _Kind(frozenset({"any"}), frozenset({"when", "repeat"})),
-    "expr": _Kind(frozenset({"expr"}), frozenset({"when"})),
-    "parameters": _Kind(frozenset({"parameters"}), frozenset({"when"})),
-}
-
-
-def _found(kinds: Sequence[str]) -> str:
-    return f", not {' and '.join(kinds)}" if kinds else ""
 
 
 class MisdeclaredError(SweepFileError):
@@ -246,7 +171,7 @@ class _Builder:
         if isinstance(written, str):
             return Condition((Holds(self.expression(written, path)),))
         if not isinstance(written, dict) or not written:
-            message = f"must be {{name: value}}, {{name: [values]}} or an expression, not {written!r}"
+            message = f"must be {{name: value}}, {{name: [values]}} or an expression, not {shown(written)}"
             raise MisdeclaredError(path, message)
         self.check_known(written.keys(), path)
         clauses = (OneOf.of(name, v if isinstance(v, list) else [v]) for name, v in written.items())
@@ -263,15 +188,14 @@ class _Builder:
         self.check_known(expression.names, path)
         return expression
 
-    def check_known(self, names: Any, path: KeyPath) -> None:
+    def check_known(self, names: Set[str], path: KeyPath) -> None:
         elements = {name.rpartition(".")[0] for name in names} & {n for n, f in self.leaves.items() if f.entry.repeat}
         for name in sorted(names):
             stem, _, position = name.rpartition(".")
             if name in self.names or (stem in elements and position.isdecimal()):
                 continue
             inside = [known for known in self.names if known.endswith(f".{name}")]
-            close = inside or difflib.get_close_matches(name, self.names, 1)
-            hint = f"did you mean {close[0]!r}?" if close else None
+            hint = close_to(name, inside or self.names) or (inside and f"did you mean {inside[0]!r}?") or None
             message = f"{name!r} is no parameter; there are: {', '.join(sorted(self.names))}"
             raise MisdeclaredError(path, message, hint)
 
@@ -279,7 +203,7 @@ class _Builder:
 def _checked_lengths(lengths: Sequence[Json], path: KeyPath) -> list[int]:
     for length in lengths:
         if not isinstance(length, int) or isinstance(length, bool) or not 0 <= length <= MAX_REPEATS:
-            message = f"a list's length is a whole number from 0 to {MAX_REPEATS}, not {length!r}"
+            message = f"a list's length is a whole number from 0 to {MAX_REPEATS}, not {shown(length)}"
             raise MisdeclaredError(path, message)
     return list(lengths)
 

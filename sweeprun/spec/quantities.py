@@ -6,6 +6,7 @@ import math
 import re
 from datetime import datetime
 
+from sweeprun.spec.words import shown
 from sweeprun.trial import Json
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -32,11 +33,11 @@ def _quantity(value: Json, units: dict[str, int], allowed: str) -> float:
     else:
         match = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None or match[2] not in units:
-            raise ValueError(f"must be {allowed}, not {value!r}")
+            raise ValueError(f"must be {allowed}, not {shown(value)}")
         number, unit = float(match[1]), match[2]
     amount = number * units[unit]
     if not math.isfinite(amount) or amount <= 0:
-        raise ValueError(f"must be {allowed}, and above 0, not {value!r}")
+        raise ValueError(f"must be {allowed}, and above 0, not {shown(value)}")
     return amount
 
 
@@ -50,5 +51,5 @@ def deadline(value: Json) -> float:
     try:
         return datetime.fromisoformat(value).timestamp()
     except (TypeError, ValueError, OverflowError):
-        message = f"must be a date and time such as 2026-12-01T08:00 or 2026-12-01T08:00+02:00, not {value!r}"
+        message = f"must be a date and time such as 2026-12-01T08:00 or 2026-12-01T08:00+02:00, not {shown(value)}"
         raise ValueError(message) from None

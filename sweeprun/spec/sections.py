@@ -28,6 +28,7 @@ from sweeprun.spec.fields import (
     Text,
     one_of,
 )
+from sweeprun.spec.words import shown
 from sweeprun.trial import FailureClass, Json
 
 Goal = Literal["minimize", "maximize"]
@@ -228,10 +229,10 @@ def _metrics_from(value: Json) -> Json:
     if value in ("file", "stdout"):
         return value
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("regex", "csv"):
-        raise ValueError(f"must be file, stdout, {{regex: ...}} or {{csv: path}}, not {value!r}")
+        raise ValueError(f"must be file, stdout, {{regex: ...}} or {{csv: path}}, not {shown(value)}")
     [(kind, text)] = value.items()
     if not isinstance(text, str) or not text:
-        raise ValueError(f"{kind} must be text, not {text!r}")
+        raise ValueError(f"{kind} must be text, not {shown(text)}")
     if kind == "regex":
         _check_regex(text)
     return value
@@ -250,7 +251,7 @@ def _preload(value: Json) -> Json:
     modules = value if isinstance(value, list | tuple) else None
     if value in ("auto", "none") or (modules is not None and all(isinstance(m, str) and m for m in modules)):
         return value
-    raise ValueError(f"must be auto, none or a list of module names, not {value!r}")
+    raise ValueError(f"must be auto, none or a list of module names, not {shown(value)}")
 
 
 _PATTERN = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yaml
 
@@ -36,9 +36,10 @@ _HASH_LIKE = re.compile(r"[0-9]{2,}[eE][0-9]{3,}")
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says. `values` and `keys` tell where each value and each key stands, `overrides` which values do
+    """What `file` says. `values` and `keys` tell where each value and each key stands, `overrides` which values do
     not come from the file but from the command line, and from which words there."""
 
+    file: str
     value: Json
     values: dict[KeyPath, Position]
     keys: dict[KeyPath, Position]
@@ -52,8 +53,9 @@ class Document:
         return (1, 1)
 
     def override_of(self, path: KeyPath) -> str | None:
-        """The words of the command line that `path`, or what it is part of, comes from."""
-        return next((origin for at, origin in self.overrides.items() if path[: len(at)] == at), None)
+        """The words of the command line that `path`, what it is part of, or a part of it comes from."""
+        touching = (origin for at, origin in self.overrides.items() if path[: len(at)] == at[: len(path)])
+        return next(touching, None) if path else None
 
 
 @dataclass
@@ -108,9 +110,9 @@ class _Reader:
                 if n_documents > 1:
                     raise self._error("a second document begins; one file holds one sweep", _start(event))
             self._take(event)
-        document = Document(None, {}, {})
+        document = Document(self.file, None, {}, {})
         value = None if self.root is None else _plain(self.root, (), document)
-        return Document(value, document.values, document.keys)
+        return replace(document, value=value)
 
     def _events(self, text: str) -> Iterator[yaml.Event]:
         try:

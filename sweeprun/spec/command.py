@@ -1,0 +1,68 @@
+"""The command of a sweep file and the environment that trials get: argument lists and macros, never a shell."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+
+from sweeprun.spec.fields import Later, one_of
+from sweeprun.spec.words import close_to, shown, with_hint
+from sweeprun.trial import Json
+
+_MACRO = re.compile(r"\$\{([^}]*)\}")
+_ENV_MACRO = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _command(value: Json) -> tuple[str, ...]:
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {error}: {shown(value)}") from None
+    if not isinstance(words, list | tuple) or not words or not all(isinstance(w, str) and w for w in words):
+        raise ValueError(f"must be text, or a list of texts (quote numbers), not {shown(value)}")
+    for word in words:
+        _check_macros(word, ("args",))
+    if sum(word.count("${args}") for word in words) > 1:
+        raise ValueError("may hold ${args} once")
+    if any("${args}" in word and word != "${args}" for word in words):
+        raise ValueError("must have ${args} as a word of its own")
+    return tuple(words)
+
+
+def _check_macros(text: str, allowed: tuple[str, ...]) -> None:
+    for macro in _MACRO.findall(text):
+        if macro not in allowed and not _ENV_MACRO.fullmatch(macro):
+            known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
+            message = f"must hold no other macro than {known}, not ${{{macro}}}"
+            raise ValueError(with_hint(message, close_to(macro, allowed)))
+
+
+def _env(value: Json) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a mapping such as {{OMP_NUM_THREADS: 2}}, not {shown(value)}")
+    return {name: _env_text(name, text) for name, text in value.items()}
+
+
+def _env_text(name: str, value: Json) -> str:
+    if not _ENV_NAME.fullmatch(name) or name.startswith("SWEEPRUN_"):
+        raise ValueError(f"must hold names of environment variables, none of them SWEEPRUN_*, not {shown(name)}")
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"must give {name} a text or a number, not {shown(value)}")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    _check_macros(text, ())
+    return text
+
+
+_TEXT_OR_LIST: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_ENV_SCHEMA: dict[str, Json] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+Command = Annotated[tuple[str, ...], BeforeValidator(_command), WithJsonSchema(_TEXT_OR_LIST)]
+Environment = Annotated[dict[str, str], PlainValidator(_env), WithJsonSchema(_ENV_SCHEMA)]
+Arguments = Annotated[
+    str,
+    *one_of("equals", "space", "hydra", "flags", "json", "none"),
+    Later(("equals", "space", "json", "none")),
+]
