@@ -186,8 +186,9 @@ def _finished(step: int) -> int:
 
 def _steps(run: int) -> Iterator[int]:
     """The steps that a run of this trial has reported so far."""
-    path = os.path.join(os.path.dirname(os.environ.get("SWEEPRUN_DIR", "")), f"run{run}", "metrics.jsonl")
-    if not os.path.exists(path):
+    trial_directory = os.path.dirname(os.environ.get("SWEEPRUN_DIR", ""))
+    path = os.path.join(trial_directory, f"run{run}", os.path.basename(os.environ.get("SWEEPRUN_METRICS", "")))
+    if not os.path.isfile(path):
         return
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:

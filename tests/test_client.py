@@ -276,6 +276,16 @@ def test_a_later_run_starts_after_the_last_reported_step(trial: TrialDirectory) 
     assert client.start_step() == 3
 
 
+def test_reports_among_other_output_count_where_the_sweep_reads_standard_output(
+    trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (trial.checkpoint / "last.pt").touch()
+    (trial.run / "stdout.log").write_text('loading\n{"epoch": 1, "loss": 2}\nsaving\n{"epoch": 2, "loss": 1}\ndone\n')
+    trial.start(run=2)
+    monkeypatch.setenv("SWEEPRUN_METRICS", str(trial.run / "stdout.log"))
+    assert client.start_step() == 2
+
+
 def test_without_a_checkpoint_a_later_run_starts_over(trial: TrialDirectory) -> None:
     client.report(epoch=5)
     trial.start(run=2)
