@@ -40,9 +40,12 @@ def _size(space: Space) -> int:
             f"a grid needs finitely many values, and {continuous.name} is continuous",
             f"give {continuous.name} a step, or list its values; or use algorithm: sobol",
         )
-    size = space.size
-    assert size is not None, "a space without a continuous parameter is finite"
-    return size
+    if not space.size:
+        raise SpaceError(
+            "the constraints reject every configuration: " + ", ".join(each.text for each in space.constraints),
+            "widen a constraint, or the ranges to what it allows",
+        )
+    return space.size
 
 
 def _position_after_last(history: History, order: Order) -> int:

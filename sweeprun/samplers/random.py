@@ -12,7 +12,7 @@ from sweeprun.samplers.base import Sampler
 from sweeprun.space import CategoricalParameter, IntParameter, Parameter
 from sweeprun.trial import Suggestion
 
-_TRIES = 100
+_TRIES = 20  # draws into the branch that is due, which constraints may rule out or which may be exhausted
 _MOST_CELLS = 100  # a gate with more values hardly ever repeats one: there is nothing to even out
 
 
@@ -38,7 +38,6 @@ class RandomSampler(Sampler):
             params = space.decode(u)
             if is_new(params, history):
                 return Suggestion(params)
-        # Constraints may rule out the very branch that is due; or little of the space is left.
         rare = find_rare(history, rng)
         return Suggestion(rare) if rare is not None else None
 

@@ -1,0 +1,287 @@
+"""What every sampler must be. A new file in sweeprun/samplers is picked up by itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeprun import registry
+from sweeprun.errors import SpaceError
+from sweeprun.expressions import Expression
+from sweeprun.history import History, Metric
+from sweeprun.samplers.base import Sampler
+from sweeprun.space import (
+    ALWAYS,
+    CategoricalParameter,
+    Choice,
+    Condition,
+    Derived,
+    Fixed,
+    FloatParameter,
+    IntParameter,
+    Linked,
+    Mixture,
+    OneOf,
+    Repeated,
+    Space,
+)
+from sweeprun.trial import Failure, FailureClass, Params, Suggestion, Trial, TrialState
+
+SAMPLERS = registry.names("sampler")
+SEED = 5
+
+
+def choice(parameter: FloatParameter | IntParameter | CategoricalParameter, when: Condition = ALWAYS) -> Choice:
+    return Choice(parameter.name, when, parameter)
+
+
+def when(name: str, *values: object) -> Condition:
+    return Condition((OneOf.of(name, list(values)),))
+
+
+def everything(continuous: bool) -> Space:
+    """Gates, `any`, a repeat, linked rows, fixed and derived values, constraints: all that a sweep file can say."""
+    step = None if continuous else 0.3
+    blocks = tuple(choice(CategoricalParameter(f"width.{i}", (8, 16), ordered=True)) for i in range(3))
+    decay = choice(FloatParameter("decay", 0.1, 0.7, step=step))
+    return Space(
+        [
+            Fixed("epochs", ALWAYS, 30),
+            choice(CategoricalParameter("optimizer", ("sgd", "adam", None))),
+            choice(FloatParameter("momentum", 0.0, 0.9, step=step), when("optimizer", "sgd")),
+            choice(CategoricalParameter("nesterov", (True, False)), when("optimizer", "sgd")),
+            Mixture("decay", when("optimizer", "sgd", "adam"), (Fixed("decay", ALWAYS, 0.0), decay)),
+            choice(IntParameter("n_blocks", 1, 3)),
+            Repeated("width", ALWAYS, "n_blocks", blocks),
+            Linked("augment", ALWAYS, ({"aug": "none", "mixup": 0.0}, {"aug": "rand", "mixup": 0.2})),
+            Derived("warmup", ALWAYS, Expression.parse("round(0.1 * epochs)")),
+        ],
+        [Expression.parse("n_blocks < 3 or mixup > 0")],
+    )
+
+
+def branches() -> Space:
+    """A tree of few configurations, in branches of very different sizes."""
+    return Space(
+        [
+            choice(CategoricalParameter("optimizer", ("sgd", "adam"))),
+            choice(FloatParameter("momentum", 0.0, 0.9, step=0.3), when("optimizer", "sgd")),
+            choice(CategoricalParameter("nesterov", (True, False)), when("optimizer", "sgd")),
+            choice(IntParameter("n_blocks", 1, 3)),
+            choice(CategoricalParameter("shape", ("wide", "deep")), when("n_blocks", 2, 3)),
+        ],
+        [Expression.parse("n_blocks < 3 or optimizer == 'sgd'")],
+    )
+
+
+def box(continuous: bool) -> Space:
+    step = None if continuous else 0.05
+    return Space([choice(FloatParameter(name, 0.0, 1.0, step=step)) for name in ("x", "y")])
+
+
+SPACES = {
+    "everything, finite": everything(continuous=False),
+    "everything, continuous": everything(continuous=True),
+    "a box, finite": box(continuous=False),
+    "a box, continuous": box(continuous=True),
+    "nothing to search": Space([Fixed("epochs", ALWAYS, 3)]),
+}
+
+
+def load(name: str) -> Sampler:
+    sampler: Sampler = registry.load("sampler", name, {}, seed=SEED)
+    return sampler
+
+
+def suggest(sampler: Sampler, history: History) -> Suggestion | None:
+    """As the caller does it: the generator depends on the sweep's seed and the trial's number."""
+    return sampler.suggest(history, np.random.default_rng([SEED, history.number]))
+
+
+def history_of(space: Space, trials: list[Trial], goal: str = "minimize") -> History:
+    return History(space, [Metric("loss", "maximize" if goal == "maximize" else "minimize")], trials)
+
+
+def run(
+    sampler: Sampler, space: Space, n_trials: int, tell: Callable[[Params, int], dict[str, Any]], goal: str = "minimize"
+) -> list[Trial]:
+    """A sweep of one worker; `tell` says what becomes of trial `number`. Ends early where the space is exhausted."""
+    history = history_of(space, [], goal)
+    while history.number < n_trials and (found := suggest(sampler, history)) is not None:
+        end = {"state": TrialState.COMPLETE, **tell(found.params, history.number)}
+        trial = Trial(history.number, str(history.number), params=found.params, notes=found.notes, **end)
+        history = history.advance([*history.trials, trial])
+    return list(history.trials)
+
+
+def completes(loss: float) -> dict[str, Any]:
+    return {"values": {"loss": loss}}
+
+
+def fails(kind: FailureClass) -> dict[str, Any]:
+    return {"state": TrialState.FAILED, "failure": Failure(kind, "")}
+
+
+PENDING = (TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED)
+STORIES: dict[str, Callable[[Params, int], dict[str, Any]]] = {
+    "numbers": lambda params, number: completes(math.sin(number)),
+    "all failed": lambda params, number: fails(FailureClass.GPU_OOM),
+    "all pruned": lambda params, number: {"state": TrialState.PRUNED, "values": {"loss": 1.0}},
+    "all NaN": lambda params, number: completes(math.nan),
+    "infinite": lambda params, number: completes(math.inf if number % 2 else -math.inf),
+    "constant": lambda params, number: completes(1.0),
+    "pending": lambda params, number: {"state": PENDING[number % 3]},
+    "mixed": lambda params, number: completes(number) if number % 2 else fails(FailureClass.NAN),
+    "damaged": lambda params, number: {"state": TrialState.FAILED, "damaged": True},
+}
+
+
+@pytest.fixture(params=SAMPLERS)
+def sampler(request: pytest.FixtureRequest) -> Sampler:
+    return load(request.param)
+
+
+@pytest.fixture(params=SPACES)
+def space(request: pytest.FixtureRequest, sampler: Sampler) -> Space:
+    """A space that the sampler can search: one that cannot search ranges says so."""
+    space = SPACES[request.param]
+    error = refusal(sampler, space)
+    if error is None:
+        return space
+    assert space.continuous is not None, error
+    assert space.continuous.name in error.message
+    assert error.hint
+    pytest.skip("searches finite spaces only")
+
+
+def refusal(sampler: Sampler, space: Space) -> SpaceError | None:
+    try:
+        suggest(sampler, history_of(space, []))
+    except SpaceError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_suggestions_are_configurations_of_the_space_in_json_types_whatever_happened(
+    sampler: Sampler, space: Space, story: str
+) -> None:
+    trials = run(sampler, space, 20, STORIES[story])
+    assert len(trials) == 20 if space.size is None else min(20, space.size)
+    for trial in trials:
+        assert space.encode(trial.params) is not None
+        assert space.satisfies(trial.params)
+        as_json = json.loads(json.dumps([trial.params, dict(trial.notes)], allow_nan=False))
+        assert as_json == [trial.params, dict(trial.notes)]
+        assert native([trial.params, dict(trial.notes)])
+
+
+def native(value: object) -> bool:
+    """Whether it is of JSON's own types, which a subclass such as numpy.float64 is not."""
+    if isinstance(value, dict | list):
+        return all(map(native, value.values() if isinstance(value, dict) else value))
+    return type(value) in (str, int, float, bool, type(None))
+
+
+def test_the_same_history_and_generator_give_the_same_suggestion_twice(sampler: Sampler, space: Space) -> None:
+    history = history_of(space, run(sampler, space, 10, STORIES["mixed"]))
+    again = history_of(space, list(history.trials))
+    assert suggest(sampler, history) == suggest(sampler, history) == suggest(sampler, again)
+
+
+def test_an_advanced_history_gives_the_same_suggestion_as_one_read_anew(sampler: Sampler, space: Space) -> None:
+    trials = run(sampler, space, 12, STORIES["mixed"])  # each one suggested from an advanced history
+    for trial in trials:
+        found = suggest(sampler, history_of(space, trials[: trial.number]))
+        assert found is not None
+        assert (found.params, found.notes) == (trial.params, trial.notes)
+
+
+def test_the_history_is_not_changed(sampler: Sampler, space: Space) -> None:
+    history = history_of(space, run(sampler, space, 10, STORIES["mixed"]))
+    before = copy.deepcopy(history.trials)
+    suggest(sampler, history)
+    assert history.trials == before
+
+
+def test_maximising_is_minimising_the_negative(sampler: Sampler, space: Space) -> None:
+    lower = run(sampler, space, 15, lambda params, number: completes(math.sin(number)))
+    higher = run(sampler, space, 15, lambda params, number: completes(-math.sin(number)), goal="maximize")
+    assert [trial.params for trial in lower] == [trial.params for trial in higher]
+
+
+def test_eight_asks_without_a_tell_give_eight_different_points(sampler: Sampler, space: Space) -> None:
+    trials = run(sampler, space, 8, lambda params, number: {"state": TrialState.RUNNING})
+    assert len({space.key(trial.params) for trial in trials}) == (8 if space.size is None else min(8, space.size))
+
+
+def test_a_finite_space_is_tried_completely_without_repetition_and_then_exhausted(sampler: Sampler) -> None:
+    space = branches()
+    trials = run(sampler, space, 100, STORIES["mixed"])
+    n_sgd, n_adam = 4 * 2 * (1 + 2 + 2), 1 * (1 + 2)
+    assert len(trials) == len({space.key(trial.params) for trial in trials}) == n_sgd + n_adam
+
+
+def test_given_configurations_are_not_suggested_again(sampler: Sampler) -> None:
+    space = box(continuous=False)
+    given = [Trial(i, str(i), TrialState.WAITING, params=space.configuration(i)) for i in range(440)]
+    left = suggest(sampler, history_of(space, given))
+    assert left is not None
+    assert left.params == space.configuration(440)
+
+
+def test_every_gate_leads_to_each_of_its_branches_soon(sampler: Sampler) -> None:
+    space = everything(continuous=False)
+    trials = run(sampler, space, 24, STORIES["numbers"])
+    for gate in ("optimizer", "n_blocks"):
+        assert len({trial.params[gate] for trial in trials}) == 3
+
+
+def test_constraints_that_reject_everything_are_named(sampler: Sampler) -> None:
+    error = refusal(sampler, Space([choice(IntParameter("n", 1, 9))], [Expression.parse("n > 9")]))
+    assert error is not None
+    assert "n > 9" in error.message
+
+
+def regret(name: str, seed: int) -> float:
+    """The best of 40 trials on a quadratic over 441 points, averaged over where its minimum is."""
+    optimum = np.random.default_rng([99, seed]).random(2)
+
+    def loss(params: Params) -> float:
+        return float((params["x"] - optimum[0]) ** 2 + (params["y"] - optimum[1]) ** 2)
+
+    sampler: Sampler = registry.load("sampler", name, {}, seed=seed)
+    trials = run(sampler, box(continuous=False), 40, lambda params, number: completes(loss(params)))
+    return min(trial.values["loss"] for trial in trials)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "random"])
+def test_it_is_not_worse_than_random_on_a_quadratic(name: str) -> None:
+    seeds = range(20)
+    assert np.mean([regret(name, seed) for seed in seeds]) <= np.mean([regret("random", seed) for seed in seeds])
+
+
+def suggestions(name: str) -> str:
+    """Six suggestions, as JSON."""
+    trials = run(load(name), SPACES["everything, finite"], 6, STORIES["mixed"])
+    return json.dumps([[trial.params, dict(trial.notes)] for trial in trials])
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_another_process_with_another_hash_seed_suggests_the_same(name: str) -> None:
+    env = {**os.environ, "PYTHONHASHSEED": "1234"}
+    done = subprocess.run([sys.executable, __file__, name], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == suggestions(name)
+
+
+if __name__ == "__main__":
+    print(suggestions(sys.argv[1]))
