@@ -1,0 +1,44 @@
+"""The command line: one module a command, loaded when it is typed."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from sweeprun.errors import SweeprunError
+
+INTERNAL_ERROR, CANNOT_WRITE = 3, 75
+
+
+def main() -> None:
+    """The console script. Every error that a user can cause or meet is printed here, once, and becomes an exit code."""
+    from sweeprun.cli.app import app
+
+    try:
+        app(prog_name="sweeprun")
+    except SweeprunError as error:
+        _fail(str(error), error.hint, error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            _report(error)
+        _fail(f"{error.filename}: {error.strerror}", None, CANNOT_WRITE)
+    except Exception as error:
+        _report(error)
+
+
+def _fail(message: str, hint: str | None, exit_code: int) -> None:
+    from sweeprun.cli.view import say
+
+    say(f"sweeprun: {message}")
+    if hint:
+        say(f"  {hint}")
+    sys.exit(exit_code)
+
+
+def _report(error: Exception) -> None:
+    """An error of ours: say so, with what a report of it needs."""
+    from sweeprun.cli.view import say
+
+    say("".join(traceback.format_exception(error)).rstrip())
+    say("sweeprun: this is an error in sweeprun itself; please report it with the lines above")
+    sys.exit(INTERNAL_ERROR)

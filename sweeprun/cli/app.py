@@ -1,0 +1,62 @@
+"""The commands by name. The module of a command is imported when that command runs, so that `--help` and `status` do
+not pay for what `start` needs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+COMMANDS = {
+    "check": "Validate a sweep file and say what was understood; nothing runs.",
+    "stop": "Let the workers finish their trials and leave; or prune one trial.",
+    "status": "How far the sweep is, who works on it, how long it will take.",
+    "best": "The best trials, as a table, as JSON, or as a command that trains them again.",
+    "trials": "List the trials: filter, sort, choose columns.",
+    "show": "Everything about one trial.",
+    "logs": "What a trial printed.",
+    "doctor": "What this machine, this file system and the trials' interpreter can do.",
+}
+
+
+class Commands(TyperGroup):
+    """Looks a command up as `sweeprun.cli.<name>.<name>`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sweeprun.cli.{cmd_name}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name, help=module.__doc__)(getattr(module, cmd_name))
+        return get_command(single)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def sweeprun(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+    """Hyperparameter sweeps for a plain training script."""
+    if version:
+        from sweeprun import __version__
+        from sweeprun.cli.view import write
+
+        write(f"{__version__}\n")
+        raise typer.Exit

@@ -1,0 +1,213 @@
+"""The best trials, by the first objective: a table, data, or what it takes to train them again.
+
+Complete trials are ranked; where there is none, those that came furthest, and a message on stderr says so. Exit code 4:
+no trial has a value; 1: --require does not hold for the best one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from sweeprun.cli import retrain
+from sweeprun.cli.columns import varying
+from sweeprun.cli.declared import Declared
+from sweeprun.cli.ranking import ranked, up_to_date
+from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
+from sweeprun.cli.view import document, safe, say, short, span, table, write, write_document
+from sweeprun.expressions import Expression
+from sweeprun.run.command import text
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Json, Trial
+
+NOT_MET, NO_VALUE = 1, 4
+_ROWS = 10
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+class Format(StrEnum):
+    """How the best trials are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    ARGS = "args"
+    COMMAND = "command"
+    ENV = "env"
+    CSV = "csv"
+    VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The trials that were asked for, best first."""
+
+    sweep: Sweep
+    declared: Declared
+    trials: tuple[Trial, ...]
+
+
+def best(
+    sweep: SweepName = None,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="So many; default 1, in a table 10.")] = None,
+    format_: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.TABLE,
+    require: Annotated[str | None, typer.Option(help="What the best must meet, such as 'val_acc>=0.97'.")] = None,
+    as_json: AsJson = False,
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Print the best trials."""
+    condition = None if require is None else Expression.parse(require)
+    found = opened(sweep, root)
+    declared = Declared.of(found)
+    ranking = ranked(declared, up_to_date(found, declared))
+    if not ranking.trials:
+        say(f"{found.name}: no trial has a value of {declared.metric} yet")
+        raise typer.Exit(NO_VALUE)
+    if ranking.note:
+        say(f"{found.name}: {ranking.note}")
+    format_ = Format.JSON if as_json else format_
+    count = n or (_ROWS if format_ is Format.TABLE else 1)
+    WRITERS[format_](Chosen(found, declared, ranking.trials[:count]))
+    if condition is not None and not _met(condition, ranking.trials[0]):
+        raise typer.Exit(NOT_MET)
+
+
+def entry(sweep: Sweep, declared: Declared, trial: Trial) -> dict[str, Json]:
+    """A trial as `best --json` shows it."""
+    checkpoint = sweep.layout.checkpoint(trial.number, trial.checkpoint)
+    kept = checkpoint.is_dir() and any(checkpoint.iterdir())
+    return {
+        "number": trial.number,
+        "state": trial.state.value,
+        "params": trial.params,
+        "values": dict(trial.values),
+        "step": trial.step,
+        "repeats": None,
+        "checkpoint": str(checkpoint) if kept else None,
+        "command": retrain.line(sweep, declared, trial),
+        "seconds": trial.seconds,
+    }
+
+
+def _met(condition: Expression, trial: Trial) -> bool:
+    if condition.evaluate(trial.params, trial.values):
+        return True
+    seen = {**trial.params, **trial.values}
+    values = ", ".join(f"{name} is {short(seen[name])}" for name in sorted(condition.names) if name in seen)
+    say(f"not met by trial {trial.number}: {condition.text}" + (f" ({values})" if values else ""))
+    return False
+
+
+def _body(chosen: Chosen) -> dict[str, Json]:
+    return {
+        "sweep": chosen.sweep.name,
+        "dir": str(chosen.sweep.layout.directory),
+        "metric": chosen.declared.metric,
+        "goal": chosen.declared.goal,
+        "trials": [entry(chosen.sweep, chosen.declared, trial) for trial in chosen.trials],
+    }
+
+
+def _table(chosen: Chosen) -> None:
+    names = varying(chosen.trials)
+    metrics = _metrics(chosen)
+    rows = [
+        [
+            str(trial.number),
+            *(short(trial.values.get(name)) for name in metrics),
+            *(short(trial.params.get(name)) for name in names),
+            short(trial.step),
+            span(trial.seconds),
+            trial.state.value,
+        ]
+        for trial in chosen.trials
+    ]
+    write(table(["trial", *metrics, *names, "step", "time", "state"], rows))
+
+
+def _json(chosen: Chosen) -> None:
+    write_document("best", _body(chosen))
+
+
+def _yaml(chosen: Chosen) -> None:
+    import yaml
+
+    write(yaml.safe_dump(document("best", _body(chosen)), sort_keys=False))
+
+
+def _args(chosen: Chosen) -> None:
+    for trial in chosen.trials:
+        words = retrain.arguments(chosen.declared, trial)
+        if retrain.survives_splitting(words):
+            write(" ".join(words) + "\n")
+            continue
+        say('an argument holds blanks or wildcards: use it as eval "python train.py $(sweeprun best -f args)"')
+        write(" ".join(map(retrain.quoted, words)) + "\n")
+
+
+def _command(chosen: Chosen) -> None:
+    for trial in chosen.trials:
+        line = retrain.line(chosen.sweep, chosen.declared, trial)
+        if line is None:
+            say(f"trial {trial.number}: its command was not recorded or cannot be read")
+            raise typer.Exit(NO_VALUE)
+        write(f"{line}\n")
+
+
+def _env(chosen: Chosen) -> None:
+    for trial in chosen.trials:
+        for name, value in trial.params.items():
+            if value is not None:
+                variable = re.sub(r"\W", "_", name, flags=re.ASCII)
+                write(f"{variable}={retrain.quoted(text(value))}\n")
+
+
+def _csv(chosen: Chosen) -> None:
+    params = list(dict.fromkeys(name for trial in chosen.trials for name in trial.params))
+    metrics = _metrics(chosen)
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow([_cell(heading) for heading in ("number", "state", *params, *metrics, "step", "seconds")])
+    for trial in chosen.trials:
+        said = [trial.number, trial.state.value, *(trial.params.get(name) for name in params)]
+        said += [*(trial.values.get(name) for name in metrics), trial.step, trial.seconds]
+        writer.writerow([_cell(value) for value in said])
+    write(lines.getvalue())
+
+
+def _value(chosen: Chosen) -> None:
+    for trial in chosen.trials:
+        write(f"{chosen.declared.value(trial)!r}\n")
+
+
+def _metrics(chosen: Chosen) -> list[str]:
+    """The metrics that these trials have, the objective first."""
+    return list(dict.fromkeys([chosen.declared.metric, *(name for trial in chosen.trials for name in trial.values)]))
+
+
+def _cell(value: Json) -> str:
+    """A cell that a spreadsheet shows: text that begins like a formula gets an apostrophe, numbers stay."""
+    if value is None:
+        return ""
+    shown = text(value)
+    formula = isinstance(value, str) and _FORMULA.match(shown)
+    return safe(f"'{shown}" if formula else shown)
+
+
+WRITERS: dict[Format, Callable[[Chosen], None]] = {
+    Format.TABLE: _table,
+    Format.JSON: _json,
+    Format.YAML: _yaml,
+    Format.ARGS: _args,
+    Format.COMMAND: _command,
+    Format.ENV: _env,
+    Format.CSV: _csv,
+    Format.VALUE: _value,
+}

@@ -1,0 +1,89 @@
+"""The shell line that trains a trial again, to the value that it reported."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterable
+
+from sweeprun.cli.declared import Declared
+from sweeprun.cli.view import unsafe
+from sweeprun.run import command
+from sweeprun.store import runs
+from sweeprun.store.layout import RunFiles
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Json, Trial
+
+_VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS")
+_SPLIT_OR_EXPANDED = re.compile(r"[\s*?]|\A\Z")
+
+
+def quoted(word: str) -> str:
+    """`word` as a shell reads it back, with no character in it that a terminal would obey."""
+    if not unsafe(word):
+        return shlex.quote(word)
+    return "$'" + "".join(_escaped(byte) for byte in word.encode(errors="surrogateescape")) + "'"
+
+
+def line(sweep: Sweep, declared: Declared, trial: Trial) -> str | None:
+    """`cd DIRECTORY && VARIABLES... PROGRAM ARGUMENTS...`; None where no run of the trial left its command."""
+    said = _recorded(sweep, trial)
+    if said is None:
+        return None
+    # A parameter's value is never expanded, whatever it looks like; in the record it cannot be told from the command.
+    literal = set(command.arguments(trial.params, declared.resolved["args"]))
+    program, *rest = said["argv"]
+    words = [_program(program), *(quoted(word) if word in literal else _expanded(word) for word in rest)]
+    variables = [f"{name}={_expanded(value)}" for name, value in _environment(said["env"], declared).items()]
+    return f"cd {quoted(said['cwd'])} && {' '.join([*variables, *words])}"
+
+
+def arguments(declared: Declared, trial: Trial) -> list[str]:
+    """What `${args}` stood for."""
+    return command.arguments(trial.params, declared.resolved["args"])
+
+
+def survives_splitting(words: Iterable[str]) -> bool:
+    """Whether `program $(...)`, which splits at blanks and expands wildcards, hands over these very words."""
+    return not any(_SPLIT_OR_EXPANDED.search(word) or unsafe(word) for word in words)
+
+
+def _recorded(sweep: Sweep, trial: Trial) -> dict[str, Json] | None:
+    """The command of the trial's newest run that had one."""
+    for run in range(trial.run, 0, -1):
+        said = runs.read_json(RunFiles(sweep.layout.run(trial.number, run)).command)
+        if said is not None:
+            return said
+    return None
+
+
+def _environment(recorded: dict[str, str], declared: Declared) -> dict[str, str]:
+    """What of the recorded environment bears on the result. Which device it was does not; that there was none does."""
+    names = [*_KEPT, *declared.resolved["env"]]
+    if recorded.get("CUDA_VISIBLE_DEVICES") == "":
+        names.append("CUDA_VISIBLE_DEVICES")
+    return {name: recorded[name] for name in dict.fromkeys(names) if name in recorded}
+
+
+def _program(program: str) -> str:
+    """The program, by its path where the reader's shell would find another one of that name than the trial did."""
+    if "/" in program or _VARIABLE.search(program):
+        return _expanded(program)
+    trials_path = command.base_environment(os.environ, {}, threads=1)["PATH"]
+    found = shutil.which(program, path=trials_path)
+    return quoted(program if found is None or found == shutil.which(program) else found)
+
+
+def _expanded(word: str) -> str:
+    """`word` with each `${env:X}` left to the reader's shell."""
+    parts = _VARIABLE.split(word)  # text and names take turns
+    written = [f'"${part}"' if i % 2 else quoted(part) if part else "" for i, part in enumerate(parts)]
+    return "".join(written) or "''"
+
+
+def _escaped(byte: int) -> str:
+    printable = 0x20 <= byte < 0x7F and chr(byte) not in "'\\"
+    return chr(byte) if printable else f"\\x{byte:02x}"

@@ -1,0 +1,133 @@
+"""How far a sweep is: its trials by state, workers, budget, the best so far, and how long it will take."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from sweeprun.cli.columns import varying
+from sweeprun.cli.standing import Standing
+from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
+from sweeprun.cli.view import is_terminal, moment, pairs, redraw, short, span, table, write, write_document
+from sweeprun.errors import UsageError
+from sweeprun.store.liveness import Lease, Observer, Worker
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Trial, TrialState
+
+REDRAW_S = 2.0
+_SHOWN = 5  # of what may be many: waiting trials, damaged ones, strangers
+
+
+def status(
+    sweep: SweepName = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until no worker is left.")] = False,
+    as_json: AsJson = False,
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Print how far the sweep is."""
+    if watch and as_json:
+        raise UsageError("--watch and --json exclude each other", "ask for --json as often as you like")
+    found = opened(sweep, root)
+    observer = Observer(found.layout, Lease())
+    if watch:
+        _watch(found, observer)
+    elif as_json:
+        write_document("status", Standing.of(found, observer).body())
+    else:
+        write(shown(Standing.of(found, observer)))
+
+
+def shown(standing: Standing) -> str:
+    """The standing for people."""
+    running = standing.having(TrialState.RUNNING)
+    return pairs(_lines(standing)) + (f"\n{_table(standing, running)}" if running else "")
+
+
+def _watch(sweep: Sweep, observer: Observer) -> None:
+    """On a terminal the whole standing again and again; elsewhere a line whenever it has changed."""
+    last = ""
+    while True:
+        standing = Standing.of(sweep, observer)
+        line = f"{standing.state}: {_counts(standing)}\n"
+        if is_terminal(sys.stdout):
+            read = redraw(shown(standing))
+        else:
+            read = line == last or write(line)
+        if not read or standing.state != "running":
+            return
+        last = line
+        time.sleep(REDRAW_S)
+
+
+def _lines(standing: Standing) -> Iterator[tuple[str, str]]:
+    yield standing.sweep.name, f"{standing.state}{f': {standing.reason}' if standing.reason else ''}"
+    yield "directory", str(standing.sweep.layout.directory)
+    yield "trials", _counts(standing)
+    yield "budget", _budget(standing)
+    best = standing.best
+    yield "best", "no value yet" if best is None else _best(standing, best)
+    if standing.eta_s is not None:
+        yield "left", f"about {span(standing.eta_s)}"
+    for worker in standing.workers:
+        yield "worker", _worker(worker)
+    waiting = [(f"trial {trial.number}", trial.reason) for trial in standing.having(TrialState.WAITING)]
+    yield from _first("waiting", waiting)
+    damaged = [(f"trial {trial.number}", trial.reason) for trial in standing.trials if trial.damaged]
+    yield from _first("damaged", damaged)
+    strangers = [(str(path), "does not belong here") for path in standing.sweep.strangers]
+    yield from _first("stranger", strangers)
+
+
+def _first(what: str, found: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for name, why in found[:_SHOWN]:
+        yield what, f"{name}: {why}"
+    if len(found) > _SHOWN:
+        yield what, f"and {len(found) - _SHOWN} more (sweeprun status --json lists them)"
+
+
+def _counts(standing: Standing) -> str:
+    return ", ".join(f"{n} {state}" for state, n in standing.counts.items() if n) or "none"
+
+
+def _budget(standing: Standing) -> str:
+    trials, wall = standing.budget["trials"], standing.budget["wall"]
+    configurations = f"{trials['used'] or 0:.0f}" + (f" of {trials['limit']:.0f}" if trials["limit"] else "")
+    spent = span(wall["used"] or 0.0) + (f" of {span(wall['limit'])}" if wall["limit"] else "")
+    return f"{configurations} configurations, {spent} with a trial running"
+
+
+def _best(standing: Standing, trial: Trial) -> str:
+    value = short(standing.declared.value(trial))
+    state = "" if trial.state is TrialState.COMPLETE else f", {trial.state}"
+    return f"{standing.declared.metric} {value} (trial {trial.number}, step {short(trial.step)}{state})"
+
+
+def _worker(worker: Worker) -> str:
+    elsewhere = "" if worker.here else ", on another machine: alive as far as can be seen from here"
+    return f"{worker.host} pid {worker.pid}, since {moment(worker.started)}{elsewhere}"
+
+
+def _table(standing: Standing, running: list[Trial]) -> str:
+    names, metric = varying(running), standing.declared.metric
+    rows = [
+        [
+            str(trial.number),
+            str(trial.run),
+            span(max(0.0, standing.now - trial.runs[-1].started)),
+            str(trial.last_step),
+            short(trial.values.get(metric)),
+            *(short(trial.params.get(name)) for name in names),
+            _owner(standing, trial),
+        ]
+        for trial in running
+    ]
+    return table(["trial", "run", "age", "step", metric, *names, "worker"], rows)
+
+
+def _owner(standing: Standing, trial: Trial) -> str:
+    worker = standing.owner(trial)
+    return "died: the next worker takes it over" if worker is None else f"{worker.host} {worker.pid}"

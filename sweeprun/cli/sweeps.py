@@ -1,0 +1,69 @@
+"""Which sweep a command means."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeprun.errors import Damaged, SweepNotFound, SweeprunError, UsageError
+from sweeprun.store.layout import Layout
+from sweeprun.store.sweep import Sweep
+
+SweepName = Annotated[
+    str | None,
+    typer.Argument(metavar="[SWEEP]", help="A sweep's directory or its name under the root; left out: the newest."),
+]
+SweepAndNumber = Annotated[
+    list[str],
+    typer.Argument(metavar="[SWEEP] N", help="A trial's number, after the sweep's name or directory."),
+]
+Root = Annotated[Path, typer.Option("--root", envvar="SWEEPRUN_ROOT", help="Where sweep directories live.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Print tab-separated lines.")]
+
+DEFAULT_ROOT = Path("sweeps")
+
+
+def opened(name: str | None, root: Path) -> Sweep:
+    """The sweep of that directory or name; without one the newest under `root`. Raises SweepNotFound."""
+    if name is None:
+        return _newest(root)
+    if Layout(Path(name)).manifest.exists():
+        return Sweep(Path(name))
+    if Layout(root / name).manifest.exists():
+        return Sweep(root / name)
+    near = difflib.get_close_matches(name, _names(root), n=1)
+    there = ", ".join(_names(root)) or "none"
+    raise SweepNotFound(
+        f"{name!r} is no sweep directory and no sweep under {root}; there: {there}",
+        f"did you mean {near[0]!r}?" if near else None,
+    )
+
+
+def opened_at(words: list[str], root: Path) -> tuple[Sweep, int]:
+    """The sweep and the number of `[SWEEP] N`."""
+    *names, number = words
+    if len(names) > 1 or not number.isdecimal():
+        raise UsageError(f"expected [SWEEP] N, not {' '.join(words)!r}", "sweeprun trials lists the numbers")
+    return opened(names[0] if names else None, root), int(number)
+
+
+def _newest(root: Path) -> Sweep:
+    found: list[Sweep] = []
+    for name in _names(root):
+        try:
+            found.append(Sweep(root / name))
+        except (Damaged, SweeprunError, KeyError):
+            continue  # one that cannot be read is not the one that was meant; named, it says why
+    if not found:
+        raise SweepNotFound(f"there is no sweep under {root}", "sweeprun start FILE, or name one with SWEEP or --root")
+    return max(found, key=lambda sweep: float(sweep.manifest["created"]))
+
+
+def _names(root: Path) -> list[str]:
+    if not root.is_dir():
+        return []
+    return sorted(entry.name for entry in root.iterdir() if Layout(entry).manifest.exists() and entry.name[0] != ".")

@@ -1,0 +1,147 @@
+"""Everything that is printed passes here: data to stdout, messages to stderr, foreign text made harmless."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TextIO
+
+from sweeprun.trial import Json
+
+# Control characters, whose sequences terminals obey, and the overrides that make text read other than it is.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NOT_A_TERMINAL_WIDTH = 120
+
+Row = Sequence[str]
+
+
+def safe(text: str) -> str:
+    """`text` as one line that a terminal only shows; nothing in it is obeyed."""
+    return _UNSAFE.sub("", text.replace("\n", " ").replace("\t", " "))
+
+
+def unsafe(text: str) -> bool:
+    """Whether `safe` would change it."""
+    return _UNSAFE.search(text) is not None
+
+
+def short(value: Json) -> str:
+    """A value as people read it: five significant digits, JSON for lists, `-` for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    if seconds < 60:
+        return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02d}m" if hours < 48 else f"{hours // 24}d {hours % 24:02d}h"
+
+
+def moment(epoch_s: float) -> str:
+    """A point in time, in the reader's time zone."""
+    return datetime.fromtimestamp(epoch_s).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def say(message: str) -> None:
+    """A message, on stderr. Its own line breaks stay."""
+    _put(sys.stderr, "".join(f"{safe(line)}\n" for line in message.split("\n")))
+
+
+def write(text: str) -> bool:
+    """Data, on stdout, as it is; False when nobody reads it any more."""
+    return _put(sys.stdout, text)
+
+
+def redraw(text: str) -> bool:
+    """The same, in place of what the terminal shows."""
+    return write(f"\x1b[H\x1b[J{text}")
+
+
+def write_document(command: str, body: dict[str, Json]) -> None:
+    """One JSON document of `command`. NaN and infinities are null in it, and named in `nonfinite`."""
+    write(json.dumps(document(command, body), indent=1, allow_nan=False) + "\n")
+
+
+def document(command: str, body: dict[str, Json]) -> dict[str, Json]:
+    """`body` under its schema, with nothing in it that JSON cannot say."""
+    nonfinite: list[str] = []
+    clean = {key: _finite(value, key, nonfinite) for key, value in body.items()}
+    return {"schema": f"sweeprun.{command}/1", **clean} | ({"nonfinite": nonfinite} if nonfinite else {})
+
+
+def table(headings: Row, rows: Iterable[Row]) -> str:
+    """A table for people, no wider than the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        shown.add_column(Text(safe(heading)), no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        shown.add_row(*(Text(safe(cell)) for cell in row))
+    return _rendered(shown)
+
+
+def tsv(headings: Row, rows: Iterable[Row]) -> str:
+    """The same for programs: a header line, then a line a row, cells separated by tabs."""
+    return "".join("\t".join(map(safe, row)) + "\n" for row in (headings, *rows))
+
+
+def pairs(lines: Iterable[tuple[str, str]]) -> str:
+    """Names and what is to be said about each, a line each, aligned."""
+    said = [(safe(name), safe(text)) for name, text in lines]
+    width = max((len(name) for name, _ in said), default=0)
+    return "".join(f"{name:<{width}}  {text}".rstrip() + "\n" for name, text in said)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether colours and redrawing make sense there. What FORCE_COLOR says about a pipe does not count."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def _rendered(renderable: object) -> str:
+    from rich.console import Console
+
+    width = shutil.get_terminal_size((_NOT_A_TERMINAL_WIDTH, 24)).columns
+    styled = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+    text = io.StringIO()
+    Console(file=text, width=width, force_terminal=styled, highlight=False, markup=False, emoji=False).print(renderable)
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def _put(stream: TextIO, text: str) -> bool:
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        # Whatever is still buffered would fail again, with a traceback, when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), stream.fileno())
+        return False
+    return True
+
+
+def _finite(value: Json, path: str, nonfinite: list[str]) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        nonfinite.append(path)
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(each, f"{path}.{key}", nonfinite) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each, f"{path}.{i}", nonfinite) for i, each in enumerate(value)]
+    return value
