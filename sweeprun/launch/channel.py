@@ -13,7 +13,9 @@ TYPE_CHECKING = False  # as in typing, which costs a launcher 0.8 MB
 if TYPE_CHECKING:
     from typing import Any
 
-Message = dict[str, "Any"]
+    Message = dict[str, Any]
+else:
+    Message = dict
 _MOST_FDS = 253  # SCM_MAX_FD: what the kernel takes in one message
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_MOST_FDS * array.array("i").itemsize)
 

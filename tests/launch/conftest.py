@@ -1,0 +1,86 @@
+"""A launcher, and orders for it: small shell programs that say through a FIFO when they are ready."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sweeprun.launch.control import Launcher
+from sweeprun.launch.events import Ended, Event, Order, SpawnFailed
+from sweeprun.launch.processes import start_time
+
+
+class Stage:
+    """Runs programs and waits for what becomes of them."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.launcher = Launcher()
+        self.unseen: list[Event] = []
+        self._count = 0
+        self._closed = False
+
+    def order(self, *argv: str, cwd: Path | None = None, fds: tuple[int, ...] = (), **env: str) -> Order:
+        trial, self._count = self._count, self._count + 1
+        run_dir = self.directory / f"run-{trial}"
+        run_dir.mkdir()
+        os.mkfifo(run_dir / "said")
+        uid = f"{self.directory.name}-{os.getpid()}-{trial}"
+        env = {"PATH": os.environ["PATH"], "SWEEPRUN_TRIAL_UID": uid, "RUN": str(run_dir)} | env
+        return Order(trial, uid, argv, env, cwd or self.directory, run_dir, fds)
+
+    def spawn(self, *argv: str, **more: object) -> Order:
+        order = self.order(*argv, **more)  # type: ignore[arg-type]
+        self.launcher.spawn(order)
+        return order
+
+    def shell(self, script: str, **more: object) -> Order:
+        return self.spawn("sh", "-c", script, **more)
+
+    def await_event(self, order: Order, *kinds: type, within_s: float = 15) -> Event:
+        deadline = time.monotonic() + within_s
+        while True:
+            for event in self.unseen:
+                if event.trial == order.trial and isinstance(event, kinds):
+                    self.unseen.remove(event)
+                    return event
+            assert time.monotonic() < deadline, f"no {kinds} of trial {order.trial} within {within_s} s: {self.unseen}"
+            self.unseen += self.launcher.poll(0.5)
+
+    def end(self, order: Order, within_s: float = 15) -> Ended:
+        event = self.await_event(order, Ended, SpawnFailed, within_s=within_s)
+        assert isinstance(event, Ended), event
+        return event
+
+    def close(self, grace_s: float) -> list[Event]:
+        events = [] if self._closed else self.launcher.close(grace_s)
+        self._closed = True
+        return events
+
+    @staticmethod
+    def said(order: Order) -> list[int]:
+        """The pids that the program wrote into its FIFO; waits for them."""
+        return [int(word) for word in (order.run_dir / "said").read_text().split()]
+
+    @staticmethod
+    def alive(pid: int) -> bool:
+        return start_time(pid) is not None
+
+    @staticmethod
+    def wait_until(condition: Callable[[], bool], within_s: float = 10) -> None:
+        deadline, pause = time.monotonic() + within_s, threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, f"not so within {within_s} s"
+            pause.wait(0.01)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.close(0)

@@ -1,0 +1,218 @@
+"""No process of a trial outlives it, whatever it does (P01, P02, P07, P08, P13)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeprun.launch.events import Ended, Started
+from sweeprun.launch.processes import process
+
+if TYPE_CHECKING:
+    from tests.launch.conftest import Stage
+
+# A grandchild in a session of its own whose parent is gone; it ignores SIGTERM where TERM says so.
+ESCAPE = """
+import os, signal, sys
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in sys.argv else signal.SIG_DFL)
+        if "bare" in sys.argv:
+            os.execve("/bin/sh", ["sh", "-c", f"echo $$ > {os.environ['RUN']}/said; exec sleep 60"], {})
+        with open(os.environ["RUN"] + "/said", "w") as fifo:
+            fifo.write(str(os.getpid()))
+        signal.pause()
+    os._exit(0)
+os.wait()
+if "leave" not in sys.argv:
+    signal.pause()
+"""
+
+
+def escape(stage: Stage, *how: str) -> tuple[object, int]:
+    order = stage.spawn(sys.executable, "-I", "-S", "-c", ESCAPE, *how)
+    stage.await_event(order, Started)
+    return order, stage.said(order)[0]
+
+
+def test_a_program_may_end_within_its_grace(stage: Stage) -> None:
+    order = stage.shell("trap 'exit 7' TERM; echo $$ > $RUN/said; while :; do sleep 0.01; done")
+    stage.said(order)
+    stage.launcher.stop(order.trial, 10)
+    ended = stage.end(order)
+    assert (ended.code, ended.ended_by, ended.unkillable) == (7, "stop", False)
+    assert ended.seconds < 5
+
+
+def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(stage: Stage) -> None:
+    order = stage.shell("trap '' TERM; echo $$ > $RUN/said; while :; do sleep 0.01; done")
+    pid = stage.said(order)[0]
+    asked = time.monotonic()
+    stage.launcher.stop(order.trial, 0.4)
+    ended = stage.end(order)
+    assert 0.4 <= time.monotonic() - asked < 2
+    assert (ended.code, ended.signal, ended.ended_by) == (None, "SIGKILL", "stop")
+    assert not stage.alive(pid)
+
+
+def test_no_grace_is_sigkill_at_once(stage: Stage) -> None:
+    order = stage.shell("trap 'touch $RUN/handled' TERM; echo $$ > $RUN/said; while :; do sleep 0.01; done")
+    stage.said(order)
+    stage.launcher.stop(order.trial, 0)
+    assert stage.end(order).signal == "SIGKILL"
+    assert not (order.run_dir / "handled").exists()
+
+
+def test_a_second_stop_shortens_the_grace_and_never_lengthens_it(stage: Stage) -> None:
+    order = stage.shell("trap '' TERM; echo $$ > $RUN/said; while :; do sleep 0.01; done")
+    stage.said(order)
+    for grace_s in (60, 0.3, 60):
+        stage.launcher.stop(order.trial, grace_s)
+    assert stage.end(order, within_s=5).signal == "SIGKILL"
+
+
+def test_a_stopped_program_is_continued_so_that_it_sees_the_sigterm(stage: Stage) -> None:
+    order = stage.shell("trap 'exit 7' TERM; echo $$ > $RUN/said; kill -STOP $$; exit 8")
+    pid = stage.said(order)[0]
+    stage.wait_until(lambda: "T (stopped)" in Path(f"/proc/{pid}/status").read_text())
+    stage.launcher.stop(order.trial, 10)
+    assert stage.end(order).code == 7
+
+
+def test_a_stop_right_after_the_start_leaves_nothing(stage: Stage) -> None:
+    orders = [stage.shell("sleep 60 & sleep 60") for _ in range(20)]
+    for order in orders:
+        stage.launcher.stop(order.trial, 5)
+    assert {stage.end(order).ended_by for order in orders} == {"stop"}
+    assert descendants_of_the_launcher(stage) == []
+
+
+def test_a_stop_of_what_does_not_run_is_ignored(stage: Stage) -> None:
+    stage.launcher.stop(99, 0)
+    assert stage.end(stage.spawn("true")).code == 0
+
+
+def test_an_escaped_grandchild_ends_with_its_stopped_trial(stage: Stage) -> None:
+    for how in ((), ("deaf",)):
+        order, grandchild = escape(stage, *how)
+        stage.launcher.stop(order.trial, 0.3)
+        ended = stage.end(order)
+        assert (ended.ended_by, ended.leftovers) == ("stop", 0)
+        assert not stage.alive(grandchild)
+
+
+def test_a_daemon_that_a_finished_program_leaves_is_ended_and_counted(stage: Stage) -> None:
+    order, daemon = escape(stage, "leave")
+    ended = stage.end(order)
+    assert (ended.code, ended.ended_by, ended.leftovers) == (0, "program", 1)
+    assert not stage.alive(daemon)
+
+
+def test_a_daemon_that_ignores_sigterm_is_killed_two_seconds_later(stage: Stage) -> None:
+    order, daemon = escape(stage, "leave", "deaf")
+    began = time.monotonic()
+    ended = stage.end(order)
+    assert 1.5 < time.monotonic() - began < 4
+    assert ended.seconds < 1.5  # the program's own
+    assert (ended.code, ended.leftovers) == (0, 1)
+    assert not stage.alive(daemon)
+
+
+def test_a_daemon_that_wiped_its_environment_belongs_to_the_only_trial(stage: Stage) -> None:
+    order, daemon = escape(stage, "leave", "bare")
+    assert stage.end(order).leftovers == 1
+    assert not stage.alive(daemon)
+
+
+def test_a_daemon_without_marks_ends_with_the_launcher_at_the_latest(stage: Stage) -> None:
+    neighbour = stage.shell("echo $$ > $RUN/said; exec sleep 60")
+    stage.said(neighbour)
+    order, daemon = escape(stage, "leave", "bare")
+    stage.end(order)
+    stage.close(0)
+    assert not stage.alive(daemon)
+
+
+def test_ending_one_trial_leaves_its_neighbours_alone(stage: Stage) -> None:
+    neighbour, its_grandchild = escape(stage, "deaf")
+    order, grandchild = escape(stage)
+    stage.launcher.stop(order.trial, 0)
+    stage.end(order)
+    assert (stage.alive(grandchild), stage.alive(its_grandchild)) == (False, True)
+    stage.launcher.stop(neighbour.trial, 0)
+    stage.end(neighbour)
+    assert not stage.alive(its_grandchild)
+
+
+def test_a_fork_bomb_of_five_hundred_is_ended_without_a_zombie(stage: Stage) -> None:
+    code = """
+import os, signal
+for i in range(500):
+    if os.fork() == 0:
+        if i % 2:
+            os.setsid()
+        if i % 50 == 0:
+            while True:
+                if os.fork() == 0:
+                    os.setsid()
+                else:
+                    os._exit(0)
+        signal.pause()
+with open(os.environ["RUN"] + "/said", "w") as fifo:
+    fifo.write(str(os.getpid()))
+signal.pause()
+"""
+    order = stage.spawn(sys.executable, "-I", "-S", "-c", code)
+    stage.said(order)
+    stage.launcher.stop(order.trial, 0)
+    ended = stage.end(order)
+    assert (ended.signal, ended.unkillable) == ("SIGKILL", False)
+    assert descendants_of_the_launcher(stage) == []
+
+
+def test_a_signal_from_elsewhere_is_the_programs_own_end(stage: Stage) -> None:
+    order = stage.shell("echo $$ > $RUN/said; exec sleep 60")
+    os.kill(stage.said(order)[0], signal.SIGTERM)
+    ended = stage.end(order)
+    assert (ended.signal, ended.ended_by) == ("SIGTERM", "program")
+
+
+def test_a_real_time_signal_has_a_name(stage: Stage) -> None:
+    order = stage.shell("kill -36 $$")
+    assert stage.end(order).signal == "SIGRTMIN+2"
+
+
+def test_an_exit_file_that_cannot_be_written_delays_nothing(stage: Stage) -> None:
+    order = stage.shell("rm -rf $RUN")
+    assert stage.end(order).code == 0
+
+
+def test_close_ends_everything_and_hands_over_the_last_events(stage: Stage) -> None:
+    orders = [stage.shell("echo $$ > $RUN/said; exec sleep 60") for _ in range(3)]
+    pids = [stage.said(order)[0] for order in orders]
+    launcher, _ = stage.launcher.identity
+    ends = [event for event in stage.close(5) if isinstance(event, Ended)]
+    assert [(ended.signal, ended.ended_by) for ended in ends] == [("SIGTERM", "stop")] * 3
+    assert not any(map(stage.alive, (*pids, launcher)))
+    assert json.loads((orders[0].run_dir / "exit.json").read_text())["ended_by"] == "stop"
+
+
+def test_wake_interrupts_a_poll(stage: Stage) -> None:
+    began = time.monotonic()
+    previous = signal.signal(signal.SIGALRM, lambda signum, frame: stage.launcher.wake())
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    assert stage.launcher.poll(30) == []
+    signal.signal(signal.SIGALRM, previous)
+    assert time.monotonic() - began < 5
+
+
+def descendants_of_the_launcher(stage: Stage) -> list[int]:
+    pid, _ = stage.launcher.identity
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return [each for each in pids if (found := process(each)) is not None and found.parent == pid]
