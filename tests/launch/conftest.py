@@ -1,12 +1,15 @@
+# ruff: noqa: N801, N802, N818  the fake driver has the names of the real one
 """A launcher, and orders for it: small shell programs that say through a FIFO when they are ready."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -77,6 +80,78 @@ class Stage:
         while not condition():
             assert time.monotonic() < deadline, f"not so within {within_s} s"
             pause.wait(0.01)
+
+
+GIB = 1 << 30
+
+
+class FakeNvml(ModuleType):
+    """pynvml with two GPUs of 80 GiB; `used` is what is in use, `slices` cuts a GPU into MIG devices."""
+
+    class NVMLError_LibraryNotFound(Exception):  # noqa: N801  named as there
+        pass
+
+    NVMLError_DriverNotLoaded = NVMLError_LibraryNotFound
+
+    class NVMLError_NotSupported(Exception):  # noqa: N801
+        pass
+
+    class NVMLError_NotFound(Exception):  # noqa: N801
+        pass
+
+    def __init__(self) -> None:
+        super().__init__("pynvml")
+        self.driver = True
+        self.uuids = ["GPU-aaaa-1", "GPU-bbbb-2"]
+        self.used = dict.fromkeys([*self.uuids, "MIG-cccc-3", "MIG-dddd-4"], 0)
+        self.slices: dict[str, list[str]] = {}
+
+    def nvmlInit(self) -> None:
+        if not self.driver:
+            raise self.NVMLError_LibraryNotFound
+
+    def nvmlShutdown(self) -> None:
+        self.driver = False
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(self.uuids)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
+        return self.uuids[index]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
+        return uuid
+
+    def nvmlDeviceGetUUID(self, handle: str) -> str:
+        return handle
+
+    def nvmlDeviceGetName(self, handle: str) -> str:
+        return "Fake 80GB"
+
+    def nvmlDeviceGetMemoryInfo(self, handle: str) -> SimpleNamespace:
+        return SimpleNamespace(total=80 * GIB, used=self.used[handle])
+
+    def nvmlDeviceGetMigMode(self, handle: str) -> tuple[int, int]:
+        if handle.endswith("2"):
+            raise self.NVMLError_NotSupported
+        return (int(handle in self.slices),) * 2
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: str) -> int:
+        return 7
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: str, number: int) -> str:
+        if number % 2 == 0 or number // 2 >= len(self.slices[handle]):
+            raise self.NVMLError_NotFound
+        return self.slices[handle][number // 2]
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
+    """Two GPUs, all of them visible."""
+    fake = FakeNvml()
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return fake
 
 
 @pytest.fixture
