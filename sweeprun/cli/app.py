@@ -12,6 +12,8 @@ from typer.main import get_command
 
 COMMANDS = {
     "check": "Validate a sweep file and say what was understood; nothing runs.",
+    "start": "Create the sweep of a file, or join it, and work on it.",
+    "resume": "Go on with a sweep after a stop, a crash or a finished budget.",
     "stop": "Let the workers finish their trials and leave; or prune one trial.",
     "status": "How far the sweep is, who works on it, how long it will take.",
     "best": "The best trials, as a table, as JSON, or as a command that trains them again.",

@@ -3,71 +3,109 @@ code."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
+import shlex
 import signal
-import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Annotated
 
+import typer
+
+from sweeprun.cli.best import best
+from sweeprun.cli.events import written
 from sweeprun.cli.live import display
+from sweeprun.cli.view import say
 from sweeprun.errors import UsageError
+from sweeprun.expressions import Expression
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
+from sweeprun.spec.quantities import duration
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import TrialState
 
-FAILURES, STORE, TIMEOUT, NO_VALUE = 5, 75, 124, 4
-_LEVELS = (
-    "finishing the running trials and starting no more; Ctrl-C again to stop them",
-    "stopping the running trials; they wait for a resume. Ctrl-C again to kill them",
-    "killing the running trials",
+INTERRUPTED, TERMINATED, TIMEOUT, FAILURES, STORE, NO_VALUE = 130, 143, 124, 5, 75, 4
+LADDER = (
+    "finishing the running trials, starting no more (Ctrl-C again to stop them)",
+    "stopping the running trials; they wait for a resume (Ctrl-C again to kill them)",
+    "killing the running trials; they wait for a resume",
 )
+
+SlotLimit = Annotated[int | None, typer.Option("--slots", min=1, help="Most trials at once from this worker.")]
+Gpus = Annotated[str | None, typer.Option("--gpus", help="Use only these devices: 0,1")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the commands of a directory that somebody else owns.")]
+Require = Annotated[str | None, typer.Option("--require", help="Exit 1 unless the best meets it: 'val_acc>=0.97'")]
+Timeout = Annotated[str | None, typer.Option("--timeout", help="Stop after so long, resumable: 2h. Exit code 124.")]
+Events = Annotated[str | None, typer.Option("--events", help="Write events there as JSON lines; - is stdout.")]
 
 
 class Drive:
-    """One `start` or `resume`."""
+    """One `start` or `resume`, checked before anything is created."""
 
-    def __init__(self, sweep: Sweep, slots: int | None, gpus: str | None, timeout_s: float | None, events: str | None):
-        self._sweep, self._timeout_s, self._events_to = sweep, timeout_s, events
+    def __init__(
+        self, slots: int | None, gpus: str | None, timeout: str | None, events: str | None, require: str | None
+    ):
         self._slots = slots
-        self._gpus = tuple(part.strip() for part in gpus.split(",")) if gpus is not None else None
+        self._gpus = None if gpus is None else tuple(part.strip() for part in gpus.split(",") if part.strip())
+        self._timeout_s = None if timeout is None else _seconds(timeout)
+        self._events, self._require = events, require
+        if require is not None:
+            Expression.parse(require)
         self._switch = Switch()
         self._worker: Worker | None = None
         self._signal: int | None = None
-        self._timed_out = False
 
-    def run(self) -> int:
-        """Work on the sweep until it ends or we are told to leave; the exit code."""
+    def work(self, sweep: Sweep) -> int:
+        """Work on the sweep until it ends or we are told to leave; the exit code. The best trials go to stdout."""
+        code = self._driven(sweep, lambda event: None)
+        say(f"what next: sweeprun best {shown(sweep)} -f command")
+        if self._events == "-":
+            return code
+        try:
+            best(str(sweep.layout.directory), require=self._require)
+        except typer.Exit as unmet:
+            return code or unmet.exit_code
+        return code
+
+    def smoke(self, sweep: Sweep) -> int:
+        """Work until the first report; the exit code says whether there was one."""
+        reported: list[Event] = []
+
+        def look(event: Event) -> None:
+            if event.name == "metric":
+                reported.append(event)
+                self._switch.turn(3, "one step was all that --smoke wanted")
+
+        code = self._driven(sweep, look)
+        if not reported:
+            return code or NO_VALUE
+        values = ", ".join(f"{name} {value:.6g}" for name, value in reported[0].said["values"].items())
+        say(f"it works: step {reported[0].said['step']} reported {values}")
+        return 0
+
+    def _driven(self, sweep: Sweep, look: Callable[[Event], None]) -> int:
         with ExitStack() as stack:
             stack.enter_context(self._signals())
-            worker = self._worker = join(self._sweep, self._switch, self._gpus, self._slots)
+            write = stack.enter_context(written(self._events, sweep.name))
+            worker = self._worker = join(sweep, self._switch, self._gpus, self._slots)
             stack.enter_context(self._timer())
-            shown = stack.enter_context(display(self._sweep, worker))
-            written = stack.enter_context(_written(self._events_to, self._sweep.name))
+            show = stack.enter_context(display(sweep.name, worker))
             for event in worker.work():
-                shown.show(event)
-                written(event)
+                look(event)
+                show(event)
+                write(event)
         return self._exit_code(worker)
 
     def _exit_code(self, worker: Worker) -> int:
         key = worker.halt.key if worker.halt else ""
-        if key == "switch" and self._timed_out:
-            return TIMEOUT
         if key == "switch":
-            return 130 if self._signal == signal.SIGINT else 143
-        if key == "store":
-            return STORE
-        if key == "failures":
-            return FAILURES
-        finished = [trial for trial in worker.history.trials if trial.state is not TrialState.FAILED]
-        return 0 if any(trial.values for trial in finished) or key == "stop" else NO_VALUE
+            return {None: TIMEOUT, signal.SIGINT: INTERRUPTED}.get(self._signal, TERMINATED)
+        if key in ("store", "failures"):
+            return STORE if key == "store" else FAILURES
+        return 0 if key == "stop" or any(trial.values for trial in worker.history.trials) else NO_VALUE
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -86,17 +124,15 @@ class Drive:
     def _told(self, number: int, frame: FrameType | None) -> None:
         level = min(self._switch.level + 1, 3) if number == signal.SIGINT else 2
         self._signal = self._signal or number
-        self._switch.turn(level, f"{signal.Signals(number).name}: {_LEVELS[level - 1]}")
-        os.write(sys.stderr.fileno(), f"\n{_LEVELS[level - 1]}\n".encode())
-        if self._worker is not None:
-            self._worker.wake()
+        self._turn(level, f"{signal.Signals(number).name}: {LADDER[level - 1]}")
 
     @contextmanager
     def _timer(self) -> Iterator[None]:
         if self._timeout_s is None:
             yield
             return
-        timer = threading.Timer(self._timeout_s, self._time_is_up)
+        why = "--timeout is reached; running trials wait for a resume"
+        timer = threading.Timer(self._timeout_s, self._turn, (2, why))
         timer.daemon = True
         timer.start()
         try:
@@ -104,51 +140,31 @@ class Drive:
         finally:
             timer.cancel()
 
-    def _time_is_up(self) -> None:
-        self._timed_out = self._switch.level == 0
-        self._switch.turn(2, "--timeout is reached; running trials wait for a resume")
+    def _turn(self, level: int, why: str) -> None:
+        self._switch.turn(level, why)
+        os.write(2, f"\n{why}\n".encode())  # safe in a handler; print is not
         if self._worker is not None:
             self._worker.wake()
 
 
-@contextmanager
-def _written(target: str | None, sweep: str) -> Iterator[Any]:
-    """What writes events as JSON lines to `target`, `-` being stdout; None: nothing."""
-    if target is None:
-        yield lambda event: None
-        return
+def shown(sweep: Sweep) -> str:
+    """The sweep's directory as one would type it."""
+    here, there = Path.cwd(), sweep.layout.directory
+    return shlex.quote(str(there.relative_to(here) if there.is_relative_to(here) else there))
+
+
+def check_owner(sweep: Sweep, trust: bool) -> None:
+    """Commands of a directory that somebody else wrote run only when the user says so."""
+    owner = sweep.layout.manifest.stat().st_uid
+    if owner != os.geteuid() and not trust:
+        raise UsageError(
+            f"{sweep.layout.directory} belongs to user id {owner}, not to you; its commands would run as you",
+            f"read {shown(sweep)}/sweep.yaml, then add --trust",
+        )
+
+
+def _seconds(timeout: str) -> float:
     try:
-        stream: TextIO = sys.stdout if target == "-" else open(target, "a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--events {target}: {error.strerror}", "give a file that can be written, or -") from None
-    seq = 0
-
-    def write(event: Event) -> None:
-        nonlocal seq
-        seq += 1
-        stream.write(json.dumps(line(event, seq, sweep), allow_nan=False) + "\n")
-        stream.flush()
-
-    try:
-        yield write
-    finally:
-        if stream is not sys.stdout:
-            stream.close()
-
-
-def line(event: Event, seq: int, sweep: str) -> dict[str, Any]:
-    """An event as one line of `start --events`. NaN and infinities are null there, named in `nonfinite`."""
-    said: dict[str, Any] = {"event": event.name, "ts": time.time(), "seq": seq, "sweep": sweep}
-    if event.trial is not None:
-        said["trial"] = event.trial.number
-    if event.name == "trial_started" and event.trial is not None:
-        said["params"] = event.trial.params
-    said |= event.said
-    if event.trial is not None and "values" not in said and event.trial.values:
-        said["values"] = dict(event.trial.values)
-    values = said.get("values", {})
-    nonfinite = [name for name, value in values.items() if not math.isfinite(value)]
-    if nonfinite:
-        said["values"] = {name: None if name in nonfinite else value for name, value in values.items()}
-        said["nonfinite"] = nonfinite
-    return said
+        return duration(timeout)
+    except ValueError as error:
+        raise UsageError(f"--timeout {error}", "for example: --timeout 2h") from None

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sweeprun.cli.view import safe, short, span
+from sweeprun.cli.columns import varying
+from sweeprun.cli.view import is_terminal, safe, say, short, span
 from sweeprun.run.events import Event
 from sweeprun.run.worker import Worker
-from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trial import TrialState
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,49 +23,43 @@ HEARTBEAT_S = 60.0
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-class Display(ABC):
-    """Shows events to a person, on stderr."""
-
-    @abstractmethod
-    def show(self, event: Event) -> None: ...
+Show = Callable[[Event], None]
 
 
 @contextmanager
-def display(sweep: Sweep, worker: Worker) -> Iterator[Display]:
-    """The live table where stderr is a terminal that can do it, else lines."""
-    capable = os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-    if not (sys.stderr.isatty() and capable):
-        yield Lines(sweep, worker)
+def display(name: str, worker: Worker) -> Iterator[Show]:
+    """What shows events to a person, on stderr: the live table where that is a terminal, else lines."""
+    if not is_terminal(sys.stderr):
+        yield Lines(worker).show
         return
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True, redirect_stdout=False) as live:
-        table = LiveTable(sweep, worker)
-        live.get_renderable = table.rendered  # type: ignore[method-assign]  # drawn anew at every refresh
-        yield table
+    table = LiveTable(name, worker)
+    with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
+        yield table.show
 
 
-class Lines(Display):
+class Lines:
     """One line for each change of state, and a sign of life every minute."""
 
-    def __init__(self, sweep: Sweep, worker: Worker):
-        self._sweep, self._worker, self._said = sweep, worker, time.monotonic()
+    def __init__(self, worker: Worker):
+        self._worker, self._said = worker, time.monotonic()
 
     def show(self, event: Event) -> None:
         text = _sentence(event)
         if text is None and time.monotonic() - self._said > HEARTBEAT_S:
             text = _totals(self._worker)
         if text is not None:
-            print(text, file=sys.stderr, flush=True)
+            say(text)
             self._said = time.monotonic()
 
 
-class LiveTable(Display):
+class LiveTable:
     """Totals, and a row for each running trial, as many as the terminal has room for."""
 
-    def __init__(self, sweep: Sweep, worker: Worker):
-        self._sweep, self._worker = sweep, worker
+    def __init__(self, name: str, worker: Worker):
+        self._name, self._worker = name, worker
         self._notice = ""
         self._device: dict[int, str] = {}
 
@@ -85,9 +78,9 @@ class LiveTable(Display):
         history = self._worker.history
         running = [trial for trial in history.trials if trial.state is TrialState.RUNNING]
         metric = history.objectives[0].name
-        varying = _varying(history.trials)
-        table = Table(title=Text(f"{self._sweep.name}: {_totals(self._worker)}"), caption=Text(self._notice), expand=False)
-        for heading in ("trial", "device", "step", metric, "curve", *varying):
+        parameters = varying(history.trials)[:8]
+        table = Table(title=Text(f"{self._name}: {_totals(self._worker)}"), caption=Text(self._notice), expand=False)
+        for heading in ("trial", "device", "step", metric, "curve", *parameters):
             table.add_column(Text(safe(heading)), no_wrap=True)
         room = max(3, os.get_terminal_size(sys.stderr.fileno()).lines - 8)
         for trial in running[:room]:
@@ -98,7 +91,7 @@ class LiveTable(Display):
                 str(trial.last_step or ""),
                 "" if value is None else short(value),
                 _sparkline(trial.curve.values.get(metric, ())),
-                *(short(trial.params.get(name, "")) for name in varying),
+                *(short(trial.params.get(name, "")) for name in parameters),
             ]
             table.add_row(*(Text(safe(cell)) for cell in cells))
         return table
@@ -123,8 +116,8 @@ def _sentence(event: Event) -> str | None:
     what = event.name.removeprefix("trial_")
     if event.name == "trial_failed" and trial.failure is not None:
         what = f"failed ({trial.failure.kind})"
-    spent = span(trial.seconds)
-    return f"trial {trial.number} {what} after {trial.last_step} steps, {spent}: {'; '.join(filter(None, (reason, values)))}"
+    said = "; ".join(filter(None, (reason, values)))
+    return f"trial {trial.number} {what} after {trial.last_step} steps, {span(trial.seconds)}: {said}"
 
 
 def _totals(worker: Worker) -> str:
@@ -137,15 +130,6 @@ def _totals(worker: Worker) -> str:
         return states or "no trials yet"
     name = history.objectives[0].name
     return f"{states}; best {safe(name)} {short(best.values[name])} (trial {best.number})"
-
-
-def _varying(trials: Sequence[Trial]) -> list[str]:
-    """The parameters that are not the same in every trial."""
-    seen: dict[str, set[str]] = {}
-    for trial in trials:
-        for name, value in trial.params.items():
-            seen.setdefault(name, set()).add(repr(value))
-    return [name for name, values in seen.items() if len(values) > 1][:8]
 
 
 def _sparkline(values: Sequence[float]) -> str:

@@ -1,88 +1,104 @@
-"""`sweeprun start FILE`: create the sweep, or join it, and work on it."""
+"""Create the sweep of a file, or join it, and work on it until it ends.
+
+A second `start` of the same file joins as another worker. Ctrl-C once finishes the running trials, twice stops them,
+three times kills them; whatever stops a sweep, `sweeprun resume` goes on. Exit codes: 0 ended well, 1 --require is not
+met, 4 no trial has a value, 5 too many failures, 75 the directory cannot be written, 124 --timeout, 130 and 143
+interrupted.
+"""
 
 from __future__ import annotations
 
 import difflib
-import os
-import shlex
-import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+import typer
 import yaml
 
 from sweeprun import __version__
-from sweeprun.cli.driving import Drive
-from sweeprun.errors import NotSupportedYet, SweepExists, UsageError
+from sweeprun.cli import driving
+from sweeprun.cli.driving import Drive, Events, Gpus, Require, SlotLimit, Timeout, Trust
+from sweeprun.cli.view import say
+from sweeprun.errors import SweepExists
 from sweeprun.run.plan import Plan, settled
-from sweeprun.spec.quantities import duration
-from sweeprun.spec.sweepfile import SweepFile
-from sweeprun.spec.unsupported import unsupported
+from sweeprun.samplers import auto
+from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Json
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
+Root = Annotated[
+    Path | None, typer.Option("--root", envvar="SWEEPRUN_ROOT", help="Where sweep directories live [default: sweeps].")
+]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set budget.trials=50")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="One trial, one step, and nothing kept: does it work at all?")]
 
 
 def start(
-    file: Path,
-    root: Path | None = None,
-    overrides: tuple[str, ...] = (),
-    slots: int | None = None,
-    gpus: str | None = None,
-    trust: bool = False,
-    timeout: str | None = None,
-    events: str | None = None,
-) -> tuple[Sweep, int]:
-    """Create or join the sweep of `file` and work on it; the sweep and the exit code."""
-    spec = SweepFile.load(file, overrides)
+    file: File,
+    root: Root = None,
+    overrides: Overrides = None,
+    slots: SlotLimit = None,
+    gpus: Gpus = None,
+    trust: Trust = False,
+    require: Require = None,
+    timeout: Timeout = None,
+    events: Events = None,
+    smoke: Smoke = False,
+) -> None:
+    """Create the sweep of a file, or join it, and work on it."""
+    spec = SweepFile.load(file, overrides or ())
     for note in spec.notes:
-        print(f"note: {note}", file=sys.stderr)
-    refuse_unsupported(spec)
-    Plan.of(spec)
-    sweep, created = _opened(spec, file, root or Path(os.environ.get("SWEEPRUN_ROOT") or spec.root or "sweeps"))
-    check_owner(sweep, trust)
-    where = shlex.quote(os.path.relpath(sweep.layout.directory))
-    print(f"{where}: {'created' if created else 'joined'}; go on later with: sweeprun resume {where}", file=sys.stderr)
-    drive = Drive(sweep, slots, gpus, None if timeout is None else duration(timeout), events)
-    return sweep, drive.run()
-
-
-def refuse_unsupported(spec: SweepFile) -> None:
-    """Raises NotSupportedYet for the first key whose machinery is not built."""
+        say(f"note: {note}")
     for problem in unsupported(spec):
         raise problem
+    Plan.of(spec)
+    drive = Drive(slots, gpus, timeout, events, require)
+    if smoke:
+        raise typer.Exit(_smoke(drive, spec, file))
+    sweep = _opened(spec, file, root or Path(spec.root or "sweeps"))
+    driving.check_owner(sweep, trust)
+    raise typer.Exit(drive.work(sweep))
 
 
-def check_owner(sweep: Sweep, trust: bool) -> None:
-    """Commands of a directory that somebody else wrote run only when the user says so."""
-    owner = sweep.layout.manifest.stat().st_uid
-    if owner != os.geteuid() and not trust:
-        raise UsageError(
-            f"{sweep.layout.directory} belongs to user id {owner}, not to you; its commands would run as you",
-            "read sweep.yaml there, then add --trust",
-        )
+def _smoke(drive: Drive, spec: SweepFile, file: Path) -> int:
+    """One trial to its first report, in a directory that is gone afterwards."""
+    once = spec.model_copy(update={"budget": spec.budget.model_copy(update={"trials": 1})})
+    with tempfile.TemporaryDirectory(prefix="sweeprun-smoke-") as root:
+        sweep = Sweep.create(Path(root) / spec.name, file.read_text(), settled(once).resolved(), __version__)
+        return drive.smoke(sweep)
 
 
-def _opened(spec: SweepFile, file: Path, root: Path) -> tuple[Sweep, bool]:
+def _opened(spec: SweepFile, file: Path, root: Path) -> Sweep:
     chosen = settled(spec)
-    if chosen.algorithm != spec.algorithm:
-        print(f"algorithm: auto chose {chosen.algorithm.name}", file=sys.stderr)
+    directory = root / spec.name
     try:
-        return Sweep.create(root / spec.name, file.read_text(), chosen.resolved(), __version__), True
+        sweep = Sweep.create(directory, file.read_text(), chosen.resolved(), __version__)
     except SweepExists:
-        sweep = Sweep(root / spec.name)
-    known, wanted = sweep.manifest["resolved"], chosen.resolved()
-    if known != wanted:
+        sweep = Sweep(directory)
+        _check_unchanged(sweep, chosen, file)
+        say(f"{driving.shown(sweep)}: joining; go on later with: sweeprun resume {driving.shown(sweep)}")
+    else:
+        say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
+        if spec.algorithm.name == "auto":
+            say(f"algorithm: auto chose {auto.choose(spec.space, spec.budget.trials).why}")
+    return sweep
+
+
+def _check_unchanged(sweep: Sweep, wanted: SweepFile, file: Path) -> None:
+    known, now = sweep.manifest["resolved"], wanted.resolved()
+    changed = [key for key in now if known.get(key) != now[key]]
+    if changed:
         raise SweepExists(
-            f"{sweep.layout.directory} was made from another version of {file}:\n{_difference(known, wanted)}",
-            f"give the new one a name of its own: sweeprun start {file} --set name={spec.name}-2",
+            f"{sweep.layout.directory} was made from another {file.name}; what changed:\n{_diff(known, now, changed)}",
+            f"give the new one a name of its own: sweeprun start {file} --set name={sweep.name}-2",
         )
-    return sweep, False
 
 
-def _difference(known: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The keys that changed, as a unified diff of their YAML."""
-    changed = [key for key in wanted if known.get(key) != wanted[key]]
+def _diff(known: dict[str, Json], now: dict[str, Json], keys: list[str]) -> str:
     before, after = (
-        yaml.safe_dump({key: version.get(key) for key in changed}, sort_keys=False).splitlines()
-        for version in (known, wanted)
+        yaml.safe_dump({key: version.get(key) for key in keys}, sort_keys=False).splitlines()
+        for version in (known, now)
     )
-    return "\n".join(list(difflib.unified_diff(before, after, "the sweep", "the file", lineterm="", n=1)))
+    return "\n".join(difflib.unified_diff(before, after, "the sweep", "the file", lineterm="", n=1))
