@@ -11,6 +11,7 @@ import typer
 from sweeprun.errors import Damaged, SweepNotFound, SweeprunError, UsageError
 from sweeprun.store.layout import Layout
 from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Trial
 
 SweepName = Annotated[
     str | None,
@@ -43,12 +44,22 @@ def opened(name: str | None, root: Path) -> Sweep:
     )
 
 
-def opened_at(words: list[str], root: Path) -> tuple[Sweep, int]:
-    """The sweep and the number of `[SWEEP] N`."""
+def opened_at(words: list[str], root: Path) -> tuple[Sweep, Trial]:
+    """The sweep and the trial that `[SWEEP] N` means."""
     *names, number = words
-    if len(names) > 1 or not number.isdecimal():
+    if len(names) > 1 or not (number.isascii() and number.isdigit()):
         raise UsageError(f"expected [SWEEP] N, not {' '.join(words)!r}", "sweeprun trials lists the numbers")
-    return opened(names[0] if names else None, root), int(number)
+    sweep = opened(names[0] if names else None, root)
+    return sweep, trial_of(sweep, int(number))
+
+
+def trial_of(sweep: Sweep, number: int) -> Trial:
+    """Trial `number`. Raises UsageError where there is none."""
+    trials = sweep.trials()
+    if number >= len(trials):
+        there = f"there are 0 to {len(trials) - 1}" if trials else "there is none yet"
+        raise UsageError(f"{sweep.name} has no trial {number}; {there}", "sweeprun trials lists them")
+    return trials[number]
 
 
 def _newest(root: Path) -> Sweep:

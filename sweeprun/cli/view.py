@@ -67,6 +67,19 @@ def write(text: str) -> bool:
     return _put(sys.stdout, text)
 
 
+def write_bytes(data: bytes) -> bool:
+    """What a program printed: as it is into a file or a pipe, its lines made harmless on a terminal."""
+    if sys.stdout.isatty():
+        return write("\n".join(map(safe, data.decode(errors="replace").split("\n"))))
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _stop_writing(sys.stdout)
+        return False
+    return True
+
+
 def redraw(text: str) -> bool:
     """The same, in place of what the terminal shows."""
     return write(f"\x1b[H\x1b[J{text}")
@@ -130,10 +143,16 @@ def _put(stream: TextIO, text: str) -> bool:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
-        # Whatever is still buffered would fail again, with a traceback, when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), stream.fileno())
+        _stop_writing(stream)
         return False
     return True
+
+
+def _stop_writing(stream: TextIO) -> None:
+    """Nobody reads `stream` any more. What is still buffered would fail once more when the interpreter ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _finite(value: Json, path: str, nonfinite: list[str]) -> Json:

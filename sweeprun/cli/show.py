@@ -1,0 +1,102 @@
+"""Everything about one trial: parameters, values, every state it was in and why, its runs, its failure, its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sweeprun.cli.declared import Declared
+from sweeprun.cli.ranking import up_to_date
+from sweeprun.cli.retrain import line
+from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepAndNumber, opened_at
+from sweeprun.cli.trials import entry
+from sweeprun.cli.view import moment, pairs, short, span, write, write_document
+from sweeprun.errors import Damaged
+from sweeprun.store import durable, records, runs
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Json, Trial
+
+
+def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root = DEFAULT_ROOT) -> None:
+    """Print one trial."""
+    sweep, recorded = opened_at(sweep_and_number, root)
+    declared = Declared.of(sweep)
+    trial = up_to_date(sweep, declared)[recorded.number]
+    transitions = list(_transitions(sweep, trial))
+    if as_json:
+        write_document("show", _body(sweep, declared, trial, transitions))
+        return
+    write(pairs(_lines(declared, trial)))
+    write("\n" + pairs(_said(transition) for transition in transitions))
+    if trial.failure is not None and trial.failure.stderr:
+        write("\n" + pairs(("stderr", text) for text in trial.failure.stderr))
+    command = line(sweep, declared, trial)
+    write("\n" + pairs([*_files(sweep, trial).items(), *([("again", command)] if command else [])]))
+
+
+def _body(sweep: Sweep, declared: Declared, trial: Trial, transitions: list[dict[str, Json]]) -> dict[str, Json]:
+    return {
+        "sweep": sweep.name,
+        "dir": str(sweep.layout.directory),
+        "trial": entry(trial)
+        | {
+            "failure": records.failure_record(trial.failure),
+            "notes": dict(trial.notes),
+            "seed": trial.seed,
+            "until": trial.until,
+            "curve": {"steps": list(trial.curve.steps), **{name: list(v) for name, v in trial.curve.values.items()}},
+            "transitions": transitions,
+            "runs": [
+                {"started": run.started, "seconds": run.seconds, "memory_bytes": run.memory_bytes} for run in trial.runs
+            ],
+            "files": _files(sweep, trial),
+            "command": line(sweep, declared, trial),
+        },
+    }
+
+
+def _transitions(sweep: Sweep, trial: Trial) -> Iterator[dict[str, Json]]:
+    """What each record of the trial says, as far as they can be believed."""
+    for n in range(1, trial.n + 1):
+        try:
+            record = durable.read_record(sweep.layout.state(trial.number, n))
+        except (Damaged, FileNotFoundError, NotADirectoryError):
+            return
+        yield {key: record[key] for key in ("n", "at", "state", "reason", "worker", "run")}
+
+
+def _lines(declared: Declared, trial: Trial) -> Iterator[tuple[str, str]]:
+    yield "trial", f"{trial.number}, {trial.origin}" + (f" of {trial.parent}" if trial.parent is not None else "")
+    yield "state", "damaged" if trial.damaged else trial.state.value
+    if trial.reason:
+        yield "reason", trial.reason
+    if trial.failure is not None:
+        yield "failure", f"{trial.failure.kind}: {trial.failure.message}"
+    for name, value in trial.params.items():
+        yield name, short(value)
+    for name in sorted(trial.values, key=lambda name: name != declared.metric):
+        yield name, f"{short(trial.values[name])} at step {short(trial.step)}"
+    if trial.last_step:
+        yield "steps", str(trial.last_step)
+    for number, run in enumerate(trial.runs, 1):
+        lasted = "not over" if run.seconds is None else span(run.seconds)
+        memory = f", {run.memory_bytes / 2**20:.0f} MiB" if run.memory_bytes else ""
+        yield f"run {number}", f"{lasted}{memory}"
+
+
+def _said(transition: dict[str, Json]) -> tuple[str, str]:
+    why = f": {transition['reason']}" if transition["reason"] else ""
+    return moment(transition["at"]), f"{transition['state']}{why}"
+
+
+def _files(sweep: Sweep, trial: Trial) -> dict[str, str]:
+    """What there is on disk, by what it is."""
+    names = runs.files(sweep.layout, trial)
+    paths = {
+        "directory": sweep.layout.trial(trial.number),
+        "parameters": names.params,
+        "metrics": names.metrics,
+        "stdout": names.stdout,
+        "stderr": names.stderr,
+        "checkpoint": sweep.layout.checkpoint(trial.number, trial.checkpoint),
+    }
+    return {name: str(path) for name, path in paths.items() if path.exists()}

@@ -1,0 +1,61 @@
+"""Ask every worker that runs now to finish its trials and leave; --now ends the trials, which wait for a resume.
+
+With --trial only that trial ends, as pruned. Workers that are started later do not obey an old request.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened, trial_of
+from sweeprun.cli.view import say, write_document
+from sweeprun.errors import UsageError
+from sweeprun.store.liveness import Lease, Observer
+from sweeprun.store.sweep import Superseded, Sweep
+from sweeprun.trial import Trial, TrialState
+
+_WHY = "sweeprun stop --trial was typed"
+
+
+def stop(
+    sweep: SweepName = None,
+    now: Annotated[bool, typer.Option("--now", help="End the running trials too; they wait for a resume.")] = False,
+    trial: Annotated[int | None, typer.Option(help="Prune this trial and let the sweep go on.", min=0)] = None,
+    as_json: AsJson = False,
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Write the request; the workers see it within a second or so."""
+    if now and trial is not None:
+        raise UsageError("--now and --trial exclude each other: a trial that is pruned ends at once anyway")
+    found = opened(sweep, root)
+    said = _stop_sweep(found, now) if trial is None else _prune(found, trial_of(found, trial))
+    say(f"{found.name}: {said}")
+    if as_json:
+        write_document("stop", {"sweep": found.name, "dir": str(found.layout.directory), "said": said})
+
+
+def _stop_sweep(sweep: Sweep, now: bool) -> str:
+    workers = Observer(sweep.layout, Lease()).workers()
+    if not workers:
+        return "no worker is alive; there is nothing to stop"
+    sweep.request_stop(now)
+    asked = "1 worker is" if len(workers) == 1 else f"{len(workers)} workers are"
+    meant = "end their trials" if now else "finish their trials"
+    return f"{asked} asked to {meant} and leave"
+
+
+def _prune(sweep: Sweep, trial: Trial) -> str:
+    if trial.state.final:
+        return f"trial {trial.number} is {trial.state} already"
+    if trial.state is TrialState.RUNNING:
+        sweep.request_stop(trial=trial.number)
+        return f"the worker of trial {trial.number} is asked to prune it"
+    try:
+        # A name of our own: with the worker's, its next claim could not be told from this record.
+        sweep.advance(trial, TrialState.PRUNED, _WHY, worker=uuid.uuid4().hex)
+    except Superseded as other:
+        return _prune(sweep, other.trial)
+    return f"trial {trial.number} is pruned; it was {trial.state}"

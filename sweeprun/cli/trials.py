@@ -1,0 +1,113 @@
+"""List the trials of a sweep, by number; --state and --where choose, --sort orders, --columns says what is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sweeprun.cli.columns import Column, column, finished, usual
+from sweeprun.cli.declared import Declared
+from sweeprun.cli.ranking import up_to_date
+from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Plain, Root, SweepName, opened
+from sweeprun.cli.view import moment, short, span, table, tsv, write, write_document
+from sweeprun.errors import UsageError
+from sweeprun.expressions import Expression, MissingNameError
+from sweeprun.run.command import text
+from sweeprun.trial import Json, Trial, TrialState
+
+_SHOWN = {"seconds": span, "started": moment, "finished": moment}
+
+
+def trials(
+    sweep: SweepName = None,
+    state: Annotated[list[TrialState] | None, typer.Option(help="Only trials in this state; may be repeated.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only where this holds, e.g. 'lr < 0.01 and val_loss < 1'.")] = None,
+    sort: Annotated[str | None, typer.Option(help="By this column, upwards; with a dash before it, downwards.")] = None,
+    columns: Annotated[str | None, typer.Option(help="These columns, separated by commas.")] = None,
+    plain: Plain = False,
+    as_json: AsJson = False,
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Print the trials that were asked for."""
+    if plain and as_json:
+        raise UsageError("--plain and --json exclude each other")
+    found = opened(sweep, root)
+    declared = Declared.of(found)
+    known = up_to_date(found, declared)
+    chosen = _chosen(known, state, where)
+    if sort is not None:
+        chosen = _sorted(chosen, column(sort.removeprefix("-"), known), downwards=sort.startswith("-"))
+    if as_json:
+        write_document("trials", {"trials": [entry(trial) for trial in chosen]})
+        return
+    asked = usual(chosen, declared.metric) if columns is None else [column(name, known) for name in columns.split(",")]
+    headings = [each.name for each in asked]
+    if plain:
+        write(tsv(headings, [[_plain(each.of(trial)) for each in asked] for trial in chosen]))
+    else:
+        write(table(headings, [[_shown(each, trial) for each in asked] for trial in chosen]))
+
+
+def entry(trial: Trial) -> dict[str, Json]:
+    """A trial as `trials --json` and `show --json` have it."""
+    return {
+        "number": trial.number,
+        "state": trial.state.value,
+        "damaged": trial.damaged,
+        "params": trial.params,
+        "values": dict(trial.values),
+        "step": trial.step,
+        "failure": trial.failure and trial.failure.kind.value,
+        "reason": trial.reason,
+        "parent": trial.parent,
+        "origin": trial.origin,
+        "seconds": trial.seconds,
+        "started": trial.created,
+        "finished": finished(trial),
+    }
+
+
+def _chosen(known: Sequence[Trial], states: list[TrialState] | None, where: str | None) -> list[Trial]:
+    chosen = [trial for trial in known if not states or (trial.state in states and not trial.damaged)]
+    if where is None:
+        return chosen
+    condition = Expression.parse(where)
+    for name in condition.names:
+        column(name, known)  # a name that no trial has is a slip, not a condition that never holds
+    return [trial for trial in chosen if _holds(condition, trial)]
+
+
+def _holds(condition: Expression, trial: Trial) -> bool:
+    try:
+        return bool(condition.evaluate(trial.params, trial.values))
+    except MissingNameError:
+        return False
+
+
+def _sorted(chosen: list[Trial], by: Column, downwards: bool) -> list[Trial]:
+    """By value, numbers before texts; trials that have none come last, either way."""
+    having = [trial for trial in chosen if not _absent(by.of(trial))]
+    lacking = [trial for trial in chosen if _absent(by.of(trial))]
+    return sorted(having, key=lambda trial: _key(by.of(trial)), reverse=downwards) + lacking
+
+
+def _absent(value: Json) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _key(value: Json) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return not number, value if number else 0.0, "" if number else text(value)
+
+
+def _plain(value: Json) -> str:
+    return "" if value is None else text(value)
+
+
+def _shown(of: Column, trial: Trial) -> str:
+    value = of.of(trial)
+    shown = _SHOWN.get(of.name)
+    return short(value) if shown is None or not isinstance(value, float) else shown(value)
