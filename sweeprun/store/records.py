@@ -25,13 +25,43 @@ Record = dict[str, Any]
 DEATH, RETRY, PREEMPTION = "death", "retry", "preemption"  # what a record adds to a counter of its trial
 
 
+_NUMBER = int | float
+_CREATED: Mapping[str, Any] = {
+    "uid": str,
+    "number": int,
+    "params": dict,
+    "notes": dict,
+    "origin": str,
+    "configuration": int,
+    "repeat": int,
+    "seed": int,
+    "parent": int | None,
+    "until": int | None,
+}
+_EVERY: Mapping[str, Any] = {
+    "format": int,
+    "n": int,
+    "uid": str,
+    "at": _NUMBER,
+    "reason": str,
+    "worker": str,
+    "run": int,
+    "checkpoint": int,
+}
+_LEFT: Mapping[str, Any] = {
+    "started": _NUMBER,
+    "seconds": _NUMBER | None,
+    "gpu_seconds": _NUMBER,
+    "memory_bytes": int,
+    "step": int | None,
+    "last_step": int,
+    "first": int | None,
+}
+
+
 def created(trial: Trial) -> Record:
     """The record that creates `trial`."""
-    record: Record = {
-        key: getattr(trial, key)
-        for key in ("uid", "number", "params", "origin", "configuration", "repeat", "seed", "parent", "until")
-    }
-    return record | {"notes": dict(trial.notes)}
+    return {key: getattr(trial, key) for key in _CREATED} | {"notes": dict(trial.notes)}
 
 
 def left(trial: Trial) -> Record:
@@ -74,18 +104,29 @@ def failure_record(failure: Failure | None) -> Record | None:
 
 
 def fold(trial: Trial | None, record: Record) -> Trial:
-    """`trial` after one more record; None before the first. Raises ValueError, KeyError, TypeError on nonsense."""
+    """`trial` after one more record; None before the first. Raises ValueError on nonsense."""
+    try:
+        return _folded(trial, record)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"not a record of a trial: {error!r}") from None
+
+
+def _folded(trial: Trial | None, record: Record) -> Trial:
+    _check(record, _EVERY)
+    if record["format"] > FORMAT:
+        raise ValueError(f"a newer sweeprun wrote it, in format {record['format']}")
     state = TrialState(record["state"])
     before = trial.state if trial else None
     if state not in TRANSITIONS[before]:
         raise ValueError(f"a trial cannot go from {before or 'nothing'} to {state}")
     if record["n"] != (trial.n + 1 if trial else 1):
         raise ValueError(f"record {record['n']} stands where {trial.n + 1 if trial else 1} belongs")
-    if trial is None:
-        trial = _born(record)
+    before_run = trial = trial or _born(record)
+    if record["uid"] != trial.uid:
+        raise ValueError(f"it is of the trial {record['uid']}, not of {trial.uid}")
     if "seconds" in record:
         trial = _after_run(trial, record)
-    trial = _counted(trial, record.get("counts"))
+    trial = _counted(trial, record.get("counts"), progressed=trial.last_step > before_run.last_step)
     if state is TrialState.RUNNING:
         trial = replace(trial, runs=(*trial.runs, Run(started=record["at"])), until=record.get("until"))
     return replace(
@@ -101,13 +142,20 @@ def fold(trial: Trial | None, record: Record) -> Trial:
 
 
 def _born(record: Record) -> Trial:
-    keys = ("uid", "number", "params", "notes", "origin", "configuration", "repeat", "seed", "parent", "until")
-    return Trial(state=TrialState.WAITING, created=record["at"], **{key: record[key] for key in keys})
+    _check(record, _CREATED)
+    return Trial(state=TrialState.WAITING, created=record["at"], **{key: record[key] for key in _CREATED})
+
+
+def _check(record: Record, types: Mapping[str, Any]) -> None:
+    """The directory is untrusted: what becomes part of a path or is looked into must be what it should."""
+    for key, kind in types.items():
+        if not isinstance(record[key], kind):
+            raise ValueError(f"{key} is {record[key]!r:.50}")
 
 
 def _after_run(trial: Trial, record: Record) -> Trial:
+    _check(record, _LEFT)
     run = Run(record["started"], record["seconds"], record["gpu_seconds"], record["memory_bytes"])
-    progressed = record["last_step"] > trial.last_step
     failure = record["failure"]
     return replace(
         trial,
@@ -117,17 +165,17 @@ def _after_run(trial: Trial, record: Record) -> Trial:
         first=record["first"],
         values={name: float(value) for name, value in record["values"].items()},
         curve=curve_from(record["curve"]),
-        preemptions=0 if progressed else trial.preemptions,
+        preemptions=0 if record["last_step"] > trial.last_step else trial.preemptions,
         failure=failure and failure_from(failure),
     )
 
 
-def _counted(trial: Trial, counts: str | None) -> Trial:
+def _counted(trial: Trial, counts: str | None, progressed: bool) -> Trial:
     if counts == DEATH:
         return replace(trial, deaths=trial.deaths + 1)
     if counts == RETRY:
         return replace(trial, retries=trial.retries + 1)
-    if counts == PREEMPTION:
+    if counts == PREEMPTION and not progressed:
         return replace(trial, preemptions=trial.preemptions + 1)
     return trial
 
