@@ -21,6 +21,7 @@ from sweeprun.store import durable
 from sweeprun.store.layout import WORKER_NAME, Layout
 
 BEAT_BYTES = 32
+_BEATING = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Membership:
         if self.silent_s < self.lease.beat_s and self._beats:
             return
         with suppress(OSError):
-            fd = os.open(self._layout.worker_beat(self.worker.uuid), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(self._layout.worker_beat(self.worker.uuid), _BEATING)
             try:
                 os.pwrite(fd, b"%*d\n" % (BEAT_BYTES - 1, self._beats + 1), 0)
             finally:
@@ -135,7 +136,7 @@ class Observer:
 
     def _looks_alive(self, uuid: str) -> bool:
         worker = self.worker(uuid)
-        if (self._layout.worker(uuid) / "left").exists():
+        if os.path.lexists(self._layout.worker(uuid) / "left"):
             return False
         if worker is not None and worker.here:
             return processes.start_time(worker.pid) == worker.start_time

@@ -13,6 +13,8 @@ from typing import Any
 MAX_LINE_BYTES = 1 << 20
 READ_BYTES = 4 << 20  # a poll reads no more than this, so that a flood cannot starve the other trials
 
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
 
 class Tail:
     """The JSON objects of a growing file of lines.
@@ -57,7 +59,7 @@ class Tail:
 
     def _bytes(self) -> bytes:
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(self.path, _READING)
         except OSError:
             return b""  # not there yet, or not a file of ours
         try:
@@ -67,6 +69,8 @@ class Tail:
             if status.st_ino != self._inode or status.st_size < self._offset:
                 self._inode, self._offset, self._partial, self._cutting = status.st_ino, 0, b"", False
             data = os.pread(fd, READ_BYTES, self._offset)
+        except OSError:
+            return b""  # the next poll tries again
         finally:
             os.close(fd)
         self._offset += len(data)
@@ -76,8 +80,11 @@ class Tail:
         line = line.removeprefix(codecs.BOM_UTF8).strip()
         if not line:
             return None
-        with suppress(ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-            found = json.loads(line)
+        with suppress(ValueError, RecursionError):  # a UnicodeError is a ValueError
+            text = line.decode()  # strictly UTF-8: json would guess others, and let lone surrogates through
+            found = json.loads(text)
+            if "\\u" in text:
+                json.dumps(found, ensure_ascii=False).encode()
             if isinstance(found, dict):
                 return found
         self.n_skipped += 1
@@ -87,7 +94,7 @@ class Tail:
 def last_lines(path: Path, n: int, max_bytes: int = 64 << 10) -> tuple[str, ...]:
     """The last `n` lines of a log, as text; none where there is no such regular file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, _READING)
     except OSError:
         return ()
     try:
@@ -95,6 +102,8 @@ def last_lines(path: Path, n: int, max_bytes: int = 64 << 10) -> tuple[str, ...]
         if not stat.S_ISREG(status.st_mode):
             return ()
         data = os.pread(fd, max_bytes, max(0, status.st_size - max_bytes))
+    except OSError:
+        return ()
     finally:
         os.close(fd)
     return tuple(data.decode(errors="replace").splitlines()[-n:])
