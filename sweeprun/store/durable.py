@@ -23,16 +23,18 @@ from sweeprun.errors import Damaged, StoreError
 
 FILE_MODE, DIRECTORY_MODE = 0o600, 0o700
 MAX_RECORD_BYTES = 64 << 20
+MAX_SNAPSHOT_BYTES = 2 << 30  # it holds every final record, curves included
 
 _CRC_BYTES = len(',"crc32":"00000000"}\n')
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+TAKEN = (errno.EEXIST, errno.ENOTEMPTY)  # what a name that is taken answers
+_NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
+_UNREADABLE = (errno.EIO, errno.EACCES, errno.EPERM)  # of this file; what is wrong with all files is raised as it is
 
 
 def encode(record: dict[str, Any]) -> bytes:
-    """One line of strict JSON whose last key is a CRC-32 over everything before it."""
+    """One line of strict JSON whose last key is a CRC-32 over everything before it; `record` is not empty."""
     body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()[:-1]
-    comma = b"," if len(body) > 1 else b""
-    return body + comma + b'"crc32":"%08x"}\n' % zlib.crc32(body)
+    return body + b',"crc32":"%08x"}\n' % zlib.crc32(body)
 
 
 def decode(data: bytes, path: Path) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
         raise Damaged(path, "empty file" if not data else "checksum does not match")
     try:
         record = json.loads(body + b"}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(path, f"not JSON: {error}") from None
     if not isinstance(record, dict):
         raise Damaged(path, "not a record")
@@ -50,14 +52,22 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
 
 
 def read(path: Path, offset: int = 0, limit: int = MAX_RECORD_BYTES) -> bytes:
-    """The bytes of a regular file from `offset` on. Never follows a link, never waits on a FIFO. Raises
-    FileNotFoundError, NotADirectoryError, Damaged."""
+    """The bytes of a regular file from `offset` on. Never follows a link, never waits on a FIFO.
+
+    Raises Damaged where this one file cannot be read, FileNotFoundError and NotADirectoryError where there is none,
+    OSError for what is wrong with more than this file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return _read(path, offset, limit)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+        if error.errno in _NO_FILE:
             raise Damaged(path, f"not a regular file ({errno.errorcode[error.errno]})") from None
+        if error.errno in _UNREADABLE:
+            raise Damaged(path, f"cannot be read: {error.strerror}") from None
         raise
+
+
+def _read(path: Path, offset: int, limit: int) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -74,9 +84,9 @@ def read(path: Path, offset: int = 0, limit: int = MAX_RECORD_BYTES) -> bytes:
         os.close(fd)
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """The record at `path`. Raises FileNotFoundError, Damaged."""
-    return decode(read(path), path)
+def read_record(path: Path, limit: int = MAX_RECORD_BYTES) -> dict[str, Any]:
+    """The record at `path`. Raises what `read` raises."""
+    return decode(read(path, limit=limit), path)
 
 
 def fsync_directory(path: Path) -> None:
@@ -85,6 +95,16 @@ def fsync_directory(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def make_directories(path: Path) -> None:
+    """Make `path` and what is missing above it, through to the disk."""
+    if path.is_dir():
+        return
+    make_directories(path.parent)
+    with suppress(FileExistsError):  # another process makes them too; a file in the way is met by who uses the path
+        os.mkdir(path, DIRECTORY_MODE)
+    fsync_directory(path.parent)
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -152,7 +172,7 @@ def _take(move: Callable[[], None], witness: Path, identity: bytes) -> bool:
     except OSError as error:
         if _holds(witness, identity):
             return True
-        if error.errno in _TAKEN:
+        if error.errno in TAKEN:
             return False
         raise
     return True
@@ -208,63 +228,23 @@ def discard_directory(path: Path) -> None:
 def replace(scratch: Path, target: Path, data: bytes) -> None:
     """Make `target` hold `data`, whatever was there. For requests and caches, never for records."""
     temporary = _written(scratch, data)
-    os.rename(temporary, target)
+    try:
+        os.rename(temporary, target)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
     fsync_directory(target.parent)
 
 
-def self_test(scratch: Path) -> None:
-    """Ten calls on which everything here stands. Raises StoreError naming the one that this file system fails."""
-    first, link, full, other = (scratch_name(scratch) for _ in range(4))
-    step = "create a file and fsync it"
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a StoreError that names the file and what to do."""
     try:
-        write_new(first, b"x")
-        step = "make a hard link"
-        os.link(first, link, follow_symlinks=False)
-        step = "refuse a second hard link of the same name"
-        _must_fail(lambda: os.link(first, link, follow_symlinks=False), _TAKEN)
-        step = "rename a directory"
-        for directory in (full, other):
-            os.mkdir(directory, DIRECTORY_MODE)
-            write_new(directory / "x", b"x")
-        step = "refuse to rename a directory onto a full one"
-        _must_fail(lambda: os.rename(other, full), _TAKEN)
-        step = "fsync a directory"
-        fsync_directory(scratch)
+        yield
     except OSError as error:
-        raise StoreError(
-            f"the file system of {scratch} ({file_system(scratch)}) cannot {step}: {error.strerror}",
-            "choose another place with --root or `root:`; any local file system, NFS and Lustre will do",
-        ) from None
-    finally:
-        for path in (first, link):
-            with suppress(OSError):
-                os.unlink(path)
-        for directory in (full, other):
-            discard_directory(directory)
-
-
-def _must_fail(call: Callable[[], None], expected: tuple[int, ...]) -> None:
-    try:
-        call()
-    except OSError as error:
-        if error.errno in expected:
-            return
-        raise
-    raise OSError(errno.ENOTSUP, "it did it all the same")
-
-
-def file_system(path: Path) -> str:
-    """The type of the file system that holds `path`, as the kernel names it."""
-    target, best = os.path.realpath(path), ("", "unknown")
-    try:
-        mounts = Path("/proc/self/mounts").read_text().splitlines()
-    except OSError:
-        return "unknown"
-    for line in mounts:
-        _, mount, kind, *_ = line.split(" ")
-        if len(mount) >= len(best[0]) and (target + "/").startswith(mount.rstrip("/") + "/"):
-            best = (mount, kind)
-    return best[1]
+        message = f"cannot read {error.filename or path}: {error.strerror} (errno {error.errno})"
+        raise StoreError(message, "when the file system answers again, repeat the command") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ by the full scan at opening.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,16 @@ from sweeprun.store.layout import BUCKET_NAME, BUCKET_SIZE, TRIAL_NAME, WORKER_N
 from sweeprun.store.records import fold
 from sweeprun.trial import Trial, TrialState
 
+_NUMBER = re.compile(rb"[0-9]{1,12}\Z")
+
 
 class Index:
     """`trials[k]` is trial k; `strangers` are the paths that do not belong in the directory."""
 
-    def __init__(self, layout: Layout):
-        self._layout = layout
+    def __init__(self, layout: Layout, uid: str):
+        self._layout, self._uid = layout, uid
         self._log_offsets: dict[str, int] = {}
+        self._stale: set[int] = set()
         self.strangers: list[Path] = []
         self.trials: list[Trial] = []
         self.n_saved = 0
@@ -32,8 +36,10 @@ class Index:
 
     def refresh(self) -> None:
         """Read what the logs say has changed, and the trial after the last one, which a log may not name yet."""
-        for number in sorted(self._logged()):
-            self.read(number)
+        self._stale |= self._logged()
+        while self._stale:  # one by one: a read that fails leaves the others to the next refresh
+            self.read(min(self._stale))
+            self._stale.remove(min(self._stale))
         while self.read(len(self.trials)):
             pass
 
@@ -55,33 +61,40 @@ class Index:
     def _follow(self, number: int, trial: Trial | None) -> Trial | None:
         if trial is not None and trial.state.final:
             return trial
-        if trial is None and self._layout.trial(number).is_symlink():
+        if trial is None and self._is_elsewhere(number):
             return None
         n = trial.n if trial else 0
         while True:
             path = self._layout.state(number, n + 1)
             try:
-                trial = fold(trial, durable.read_record(path))
+                found = fold(trial, durable.read_record(path))
             except (FileNotFoundError, NotADirectoryError):
-                return trial or self._squatter(number)
+                if trial is not None or not self._squats(number):
+                    return trial
+                if not path.exists():
+                    return _damaged(number, None, f"{path}: missing")
+                continue  # created since we looked
             except Damaged as damage:
                 return _damaged(number, trial, str(damage))
-            except (KeyError, TypeError, ValueError) as error:
-                return _damaged(number, trial, f"{path}: {error!r}")
-            n = trial.n
+            except ValueError as error:
+                return _damaged(number, trial, f"{path}: {error}")
+            if found.number != number:
+                return _damaged(number, None, f"{path}: it is the record of trial {found.number}")
+            trial, n = found, found.n
 
-    def _squatter(self, number: int) -> Trial | None:
-        """A directory with contents but no first record holds its number: nothing can be created over it."""
-        path = self._layout.trial(number)
+    def _is_elsewhere(self, number: int) -> bool:
+        return self._layout.trial(number).is_symlink() or self._layout.bucket(number).is_symlink()
+
+    def _squats(self, number: int) -> bool:
+        """Whether a directory with contents holds the number: nothing can be created over it."""
         try:
-            occupied = bool(os.listdir(path))
+            return bool(os.listdir(self._layout.trial(number)))
         except (FileNotFoundError, NotADirectoryError):
-            return None
-        return _damaged(number, None, f"{self._layout.state(number, 1)}: missing") if occupied else None
+            return False
 
     def _scan(self) -> None:
         self._logged()
-        saved = snapshot.load(self._layout)
+        saved = snapshot.load(self._layout, self._uid)
         self.n_saved = len(saved)
         for number in range(self._highest() + 1):
             trial = saved.get(number) or self._follow(number, None)
@@ -91,21 +104,25 @@ class Index:
         highest = -1
         for bucket in sorted(_names(self._layout.trials)):
             path = self._layout.trials / bucket
-            if not BUCKET_NAME.match(bucket) or path.is_symlink() or not path.is_dir():
+            if not self._is_bucket(path):
                 self.strangers.append(path)
                 continue
             for name in _names(path):
-                if self._is_trial(bucket, name):
+                if self._is_trial(path / name):
                     highest = max(highest, int(name))
                 else:
                     self.strangers.append(path / name)
         return highest
 
-    def _is_trial(self, bucket: str, name: str) -> bool:
-        if not TRIAL_NAME.match(name) or int(name) // BUCKET_SIZE != int(bucket):
+    def _is_bucket(self, path: Path) -> bool:
+        if not BUCKET_NAME.match(path.name) or self._layout.bucket(int(path.name) * BUCKET_SIZE) != path:
             return False
-        path = self._layout.trials / bucket / name
-        return not path.is_symlink() and path.is_dir() and any(path.iterdir())
+        return not path.is_symlink() and path.is_dir()
+
+    def _is_trial(self, path: Path) -> bool:
+        if not TRIAL_NAME.match(path.name) or self._layout.trial(int(path.name)) != path:
+            return False
+        return not path.is_symlink() and os.path.lexists(self._layout.state(int(path.name), 1))
 
     def _logged(self) -> set[int]:
         """The numbers appended to any worker's log since the last call."""
@@ -117,12 +134,12 @@ class Index:
 
     def _log_tail(self, uuid: str) -> set[int]:
         path, offset = self._layout.worker_log(uuid), self._log_offsets.get(uuid, 0)
-        with suppress(FileNotFoundError):
-            if os.stat(path).st_size > offset:
+        with suppress(OSError, Damaged):  # a hint: without it the record is found later
+            if os.stat(path, follow_symlinks=False).st_size > offset:
                 tail = durable.read(path, offset)
                 whole = tail[: tail.rfind(b"\n") + 1]
                 self._log_offsets[uuid] = offset + len(whole)
-                return {int(line) for line in whole.split() if line.isdigit()}
+                return {int(line) for line in whole.split() if _NUMBER.match(line)}
         return set()
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BUCKET_SIZE = 1000  # trials a folder, so that no folder grows without bound
-BUCKET_NAME = re.compile(r"\d{5,}\Z")
-TRIAL_NAME = re.compile(r"\d{8,}\Z")
+BUCKET_NAME = re.compile(r"[0-9]{5,}\Z")
+TRIAL_NAME = re.compile(r"[0-9]{8,}\Z")
+SNAPSHOT_NAME = re.compile(r"[0-9]{1,12}\.json\Z")
 WORKER_NAME = re.compile(r"[0-9a-f]{32}\Z")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sweeprun.errors import Damaged
 from sweeprun.store import durable
-from sweeprun.store.layout import Layout
+from sweeprun.store.layout import SNAPSHOT_NAME, Layout
 from sweeprun.store.records import curve_from, curve_record, failure_from, failure_record
 from sweeprun.trial import Run, Trial, TrialState
 
@@ -29,23 +29,23 @@ def due(n_final: int, n_saved: int) -> bool:
     return n_final - n_saved >= max(1000, n_saved // 10)
 
 
-def save(layout: Layout, trials: Iterable[Trial]) -> int:
-    """Write a snapshot of the final ones among `trials`; how many they are."""
+def save(layout: Layout, sweep: str, trials: Iterable[Trial]) -> int:
+    """Write a snapshot of the final ones among `trials` of the sweep with that uid; how many they are."""
     final = [_to_json(trial) for trial in trials if trial.state.final and not trial.damaged]
-    data = durable.encode({"format": FORMAT, "trials": final})
-    durable.put_if_absent(layout.scratch, layout.snapshot(len(final)), data, identity=data)
+    data = durable.encode({"format": FORMAT, "sweep": sweep, "trials": final})
+    durable.replace(layout.scratch, layout.snapshot(len(final)), data)
     for n in _available(layout)[KEPT:]:
         with suppress(OSError):
             os.unlink(layout.snapshot(n))
     return len(final)
 
 
-def load(layout: Layout) -> dict[int, Trial]:
-    """The trials of the newest snapshot that can be read, by number; none is no error."""
+def load(layout: Layout, sweep: str) -> dict[int, Trial]:
+    """The trials of the newest snapshot that can be read and is of this sweep, by number; none is no error."""
     for n in _available(layout):
         try:
-            record = durable.read_record(layout.snapshot(n))
-            if record["format"] == FORMAT:
+            record = durable.read_record(layout.snapshot(n), durable.MAX_SNAPSHOT_BYTES)
+            if (record["format"], record["sweep"]) == (FORMAT, sweep):
                 return {entry["number"]: _from_json(entry) for entry in record["trials"]}
         except (Damaged, OSError, KeyError, TypeError, ValueError):
             continue  # a cache: the records themselves are read instead
@@ -57,7 +57,7 @@ def _available(layout: Layout) -> list[int]:
         names = os.listdir(layout.snapshots)
     except FileNotFoundError:
         return []
-    return sorted((int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit()), reverse=True)
+    return sorted((int(name[:-5]) for name in names if SNAPSHOT_NAME.match(name)), reverse=True)
 
 
 def _to_json(trial: Trial) -> dict[str, Any]:

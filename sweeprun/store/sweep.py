@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import time
 import uuid as uuids
 import warnings
@@ -14,16 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeprun.errors import Damaged, StoreError, SweepExists, SweepNotFound, SweeprunError
-from sweeprun.store import durable, records, snapshot
+from sweeprun.errors import Damaged, StoreError
+from sweeprun.store import durable, founding, records, scratch, snapshot
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
 from sweeprun.trial import Trial, TrialState
 
-FORMAT = 1
 LOCK_TIMEOUT_S = 10.0
-SCRATCH_AGE_S = 3600.0
-RESERVE_BYTES = 256 << 10  # freed for final records when the disk is full
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class NumberTaken(Exception):
@@ -56,57 +53,32 @@ class Sweep:
     def __init__(self, directory: Path):
         """Open an existing sweep. Raises SweepNotFound, Damaged, and SweeprunError for one of a newer sweeprun."""
         self.layout = Layout(directory.resolve())
-        try:
-            self.manifest = durable.read_record(self.layout.manifest)
-        except (FileNotFoundError, NotADirectoryError):
-            raise SweepNotFound(f"there is no sweep at {directory}", "sweeprun ls, or sweeprun start FILE") from None
-        if self.manifest["min_reader"] > FORMAT:
-            raise SweeprunError(
-                f"{directory} was written by sweeprun {self.manifest['version']}, which this one is too old to read",
-                "pip install -U sweeprun",
-            )
+        self.manifest = founding.read_manifest(self.layout)
         self.uid: str = self.manifest["uid"]
         self.name: str = self.manifest["name"]
         self._index: Index | None = None
         self._edits: list[dict[str, Any]] = []
         self._durable_buckets: set[Path] = set()
         self._lock: Any = None
+        self._writer = uuids.uuid4().bytes  # another object may say the same, and is somebody else
 
     @classmethod
     def create(cls, directory: Path, source: str, resolved: dict[str, Any], version: str) -> Sweep:
-        """Make a new sweep, whole or not at all. Raises SweepExists when the name is taken."""
-        directory = directory.absolute()
-        layout = Layout(directory.parent / f".{directory.name}.{uuids.uuid4().hex}")
-        manifest = {
-            "format": FORMAT,
-            "min_reader": FORMAT,
-            "min_writer": FORMAT,
-            "uid": uuids.uuid4().hex,
-            "name": directory.name,
-            "created": time.time(),
-            "version": version,
-            "sha256": hashlib.sha256(source.encode()).hexdigest(),
-            "resolved": resolved,
-        }
-        with durable.writing(directory):
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            _build(layout, source, durable.encode(manifest))
-            if not _moved(layout.directory, directory):
-                raise SweepExists(f"{directory} is there already")
-            durable.fsync_directory(directory.parent)
+        """Make a new sweep, whole or not at all. Raises SweepExists when the name is taken, StoreError."""
+        founding.found(directory.absolute(), source, resolved, version)
         return cls(directory)
 
     @property
     def edits(self) -> list[dict[str, Any]]:
         """The accepted changes, oldest first."""
-        with suppress(FileNotFoundError):
+        with durable.reading(self.layout.edits), suppress(FileNotFoundError):
             while True:
                 self._edits.append(durable.read_record(self.layout.edit(len(self._edits) + 1)))
-        return self._edits
+        return list(self._edits)
 
     def edit(self, change: dict[str, Any]) -> int:
         """Append an accepted change; its number. A change is {"set": {"budget.trials": 50}} or a whole new file."""
-        with durable.writing(self.layout.edits):
+        with self._writing(self.layout.edits):
             while True:
                 n = len(self.edits) + 1
                 identity = uuids.uuid4().hex
@@ -126,55 +98,56 @@ class Sweep:
 
     def trials(self) -> list[Trial]:
         """Every trial, by number, as fresh as the directory."""
-        index = self._opened()
-        index.refresh()
+        with durable.reading(self.layout.trials):
+            index = self._opened()
+            index.refresh()
         return list(index.trials)
 
     @property
     def strangers(self) -> list[Path]:
         """What lies among the trials and does not belong there."""
-        return list(self._opened().strangers)
+        with durable.reading(self.layout.trials):
+            return list(self._opened().strangers)
 
     def create_trial(self, trial: Trial, state: TrialState, reason: str, log: Path | None = None) -> Trial:
-        """Create `trial.number`, claimed by `trial.worker`. Raises NumberTaken; then that trial has been read."""
-        bucket = self.layout.bucket(trial.number)
+        """Create `trial.number`, claimed by `trial.worker`. All below it have been read. Raises NumberTaken; then that
+        trial has been read too."""
         run = 1 if state is TrialState.RUNNING else 0
-        record = _header(1, state, reason, trial) | records.created(trial) | {"run": run, "checkpoint": run}
-        with durable.writing(self.layout.trial(trial.number)):
-            if bucket not in self._durable_buckets:
-                bucket.mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
-                durable.fsync_directory(self.layout.trials)
-                self._durable_buckets.add(bucket)
+        header = _header(1, state, reason, trial) | {"id": trial.uid}
+        record = header | records.created(trial) | {"run": run, "checkpoint": run}
+        target = self.layout.trial(trial.number)
+        with self._writing(target):
+            if trial.number > len(self._opened().trials):
+                raise ValueError(f"trial {trial.number} cannot come before trial {len(self._opened().trials)}")
+            self._make_bucket(trial.number)
             won = durable.put_directory_if_absent(
                 self.layout.scratch,
-                self.layout.trial(trial.number),
+                target,
                 self.layout.state(trial.number, 1).name,
                 durable.encode(record),
                 trial.uid.encode(),
             )
-        found = self._opened().read(trial.number)
+        found = self._read_back(trial.number)
         if not won:
             raise NumberTaken
-        assert found is not None
         _append(log, trial.number)
         return found
 
-    def advance(
-        self, trial: Trial, state: TrialState, reason: str, log: Path | None = None, **said: Any
-    ) -> Trial:
-        """Move `trial` to `state`. Raises Superseded when somebody else moved it first.
+    def advance(self, trial: Trial, state: TrialState, reason: str, log: Path | None = None, **said: Any) -> Trial:
+        """Move `trial` to `state`. Raises Superseded when somebody else moved it first, or we to something else.
 
         `said` overrides the record's keys: worker, run, checkpoint, until, counts, and what `records.left` gives.
         """
         record = _header(trial.n + 1, state, reason, trial) | said
-        record["id"] = identity = f"{record['worker']}.{record['n']}"
+        record["id"] = identity = self._identity(record)
         records.fold(trial, record)
         target = self.layout.state(trial.number, trial.n + 1)
-        with durable.writing(target):
+        with self._writing(target):
+            if record["worker"] != trial.worker:  # who made it may have died before its name was on the disk
+                durable.fsync_directory(target.parent.parent)
             data = durable.encode(record)
-            won = durable.put_if_absent(self.layout.scratch, target, data, f'"{identity}"'.encode())
-        now = self._opened().read(trial.number)
-        assert now is not None
+            won = durable.put_if_absent(self.layout.scratch, target, data, identity.encode())
+        now = self._read_back(trial.number)
         if not won:
             raise Superseded(now)
         _append(log, trial.number)
@@ -187,8 +160,9 @@ class Sweep:
         from filelock import Timeout, UnixFileLock
 
         if self._lock is None:
-            settings = {"timeout": LOCK_TIMEOUT_S, "mode": durable.FILE_MODE, "poll_interval": 0.01}
-            self._lock = UnixFileLock(self.layout.lock, fallback_to_soft=False, **settings)
+            self._lock = UnixFileLock(
+                self.layout.lock, LOCK_TIMEOUT_S, durable.FILE_MODE, poll_interval=0.01, fallback_to_soft=False
+            )
         try:
             self._lock.acquire()
         except (Timeout, OSError, NotImplementedError) as error:
@@ -202,39 +176,69 @@ class Sweep:
         """Ask every worker that runs now to finish (or, with `now`, to end) its trials and leave; or one trial to be
         pruned."""
         target = self.layout.stop if trial is None else self.layout.trial_stop(trial)
-        with durable.writing(target):
+        with self._writing(target):
             data = durable.encode({"id": uuids.uuid4().hex, "now": now, "at": time.time()})
             durable.replace(self.layout.scratch, target, data)
 
     def stop_request(self) -> StopRequest | None:
         """The newest request to stop; a worker obeys those that came after it."""
-        try:
-            record = durable.read_record(self.layout.stop)
-        except (FileNotFoundError, Damaged):
-            return None
+        with durable.reading(self.layout.stop):
+            try:
+                record = durable.read_record(self.layout.stop)
+            except (FileNotFoundError, Damaged):
+                return None
         return StopRequest(record["id"], record["now"])
 
     def tidy(self) -> None:
         """Save a snapshot when one is due, collect debris of crashed writers, keep the reserve file filled."""
-        index = self._opened()
-        with durable.writing(self.layout.scratch):
+        with self._writing(self.layout.scratch):
+            index = self._opened()
             if snapshot.due(sum(trial.state.final for trial in index.trials), index.n_saved):
-                index.n_saved = snapshot.save(self.layout, index.trials)
-            _collect(self.layout)
-            if not self.layout.reserve.exists():
-                with suppress(FileExistsError):
-                    durable.write_new(self.layout.reserve, bytes(RESERVE_BYTES))
+                index.n_saved = snapshot.save(self.layout, self.uid, index.trials)
+            scratch.collect(self.layout)
+            scratch.keep_reserve(self.layout)
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        founding.check_writable(self.layout, self.manifest)
+        with durable.writing(path):
+            yield
+
+    def _make_bucket(self, number: int) -> None:
+        """Make sure of the bucket of trial `number`, and that no trial below is less durable than this one."""
+        bucket = self.layout.bucket(number)
+        if bucket in self._durable_buckets:
+            return
+        with suppress(FileExistsError):
+            os.mkdir(bucket, durable.DIRECTORY_MODE)
+        if bucket.is_symlink() or not bucket.is_dir():
+            raise StoreError(f"{bucket} has the name of a directory of ours, and is none", f"move it away: {bucket}")
+        if number:
+            durable.fsync_directory(self.layout.bucket(number - 1))
+        durable.fsync_directory(self.layout.trials)
+        self._durable_buckets.add(bucket)
+
+    def _identity(self, record: dict[str, Any]) -> str:
+        """Of what is said and who says it: by it a second try knows the record of the first."""
+        said = {key: value for key, value in record.items() if key not in ("at", "id")}
+        return hashlib.sha256(self._writer + durable.encode(said)).hexdigest()[:32]
+
+    def _read_back(self, number: int) -> Trial:
+        with durable.reading(self.layout.trial(number)):
+            trial = self._opened().read(number)
+        if trial is None:
+            raise StoreError(f"{self.layout.trial(number)} has gone", "look who moves or removes this directory")
+        return trial
 
     def _opened(self) -> Index:
         if self._index is None:
-            self._index = Index(self.layout)
+            self._index = Index(self.layout, self.uid)
         return self._index
 
 
 def _header(n: int, state: TrialState, reason: str, trial: Trial) -> dict[str, Any]:
     return {
         "format": records.FORMAT,
-        "id": f"{trial.worker}.{n}",
         "n": n,
         "uid": trial.uid,
         "state": state.value,
@@ -253,63 +257,13 @@ def _with(mapping: dict[str, Any], path: list[str], value: Any) -> dict[str, Any
     return mapping | {key: _with(mapping.get(key) or {}, rest, value) if rest else value}
 
 
-def _build(layout: Layout, source: str, manifest: bytes) -> None:
-    layout.directory.mkdir(mode=durable.DIRECTORY_MODE)
-    for folder in (layout.scratch, layout.trials, layout.workers, layout.edits, layout.snapshots):
-        folder.mkdir(mode=durable.DIRECTORY_MODE)
-    try:
-        durable.self_test(layout.scratch)
-    except StoreError:
-        for folder in (layout.scratch, layout.trials, layout.workers, layout.edits, layout.snapshots, layout.directory):
-            durable.discard_directory(folder)
-        raise
-    durable.write_new(layout.source, source.encode())
-    durable.write_new(layout.manifest, manifest)
-    durable.fsync_directory(layout.directory)
-
-
-def _moved(built: Path, target: Path) -> bool:
-    """Whether `built` got the name `target`; else it is removed."""
-    uid = durable.read(built / "sweep.json")
-    try:
-        os.rename(built, target)
-    except OSError:
-        with suppress(OSError, Damaged):
-            if durable.read(target / "sweep.json") == uid:
-                return True
-        taken = target.exists()
-        shutil.rmtree(built, ignore_errors=True)
-        if taken:
-            return False
-        raise
-    return True
-
-
 def _append(log: Path | None, number: int) -> None:
     """A hint to the other workers; where it cannot be written they find the record without it."""
     if log is None:
         return
     with suppress(OSError):
-        fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, durable.FILE_MODE)
+        fd = os.open(log, _APPENDING, durable.FILE_MODE)
         try:
             os.write(fd, b"%d\n" % number)
         finally:
             os.close(fd)
-
-
-def _collect(layout: Layout) -> None:
-    """Remove what crashed writers left in tmp/: a live one holds its entry for milliseconds."""
-    entries = [entry for entry in os.scandir(layout.scratch) if entry.name != layout.reserve.name]
-    if not entries:
-        return
-    probe = durable.scratch_name(layout.scratch)
-    durable.write_new(probe, b"")
-    now = probe.stat().st_mtime  # the file system's own clock
-    os.unlink(probe)
-    for entry in entries:
-        with suppress(OSError):
-            if now - entry.stat(follow_symlinks=False).st_mtime > SCRATCH_AGE_S:
-                if entry.is_dir(follow_symlinks=False):
-                    durable.discard_directory(Path(entry.path))
-                else:
-                    os.unlink(entry.path)
