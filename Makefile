@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make setup   a virtual environment in .venv with everything"
-	@echo "make demo    a real sweep: 24 trainings on handwritten digits, about a minute"
+	@echo "make demo    a real sweep: 24 trainings on handwritten digits, a minute or two"
 	@echo "make test    the whole test suite"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   every benchmark, printed as tables"
