@@ -22,6 +22,7 @@ from sweeprun.cli.declared import Declared
 from sweeprun.cli.ranking import ranked, up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
 from sweeprun.cli.view import document, safe, say, short, span, table, write, write_document
+from sweeprun.errors import SweeprunError
 from sweeprun.expressions import Expression
 from sweeprun.run.command import text
 from sweeprun.store.sweep import Sweep
@@ -156,8 +157,7 @@ def _command(chosen: Chosen) -> None:
     for trial in chosen.trials:
         line = retrain.line(chosen.sweep, chosen.declared, trial)
         if line is None:
-            say(f"trial {trial.number}: its command was not recorded or cannot be read")
-            raise typer.Exit(NO_VALUE)
+            raise SweeprunError(f"trial {trial.number}: no run of it left a command that can be read")
         write(f"{line}\n")
 
 

@@ -13,7 +13,7 @@ _FACTS: Mapping[str, Callable[[Trial], Json]] = {
     "number": lambda trial: trial.number,
     "state": lambda trial: "damaged" if trial.damaged else trial.state.value,
     "step": lambda trial: trial.step if trial.step is not None else trial.last_step,
-    "seconds": lambda trial: trial.seconds,
+    "seconds": lambda trial: float(trial.seconds),
     "reason": lambda trial: trial.reason,
     "failure": lambda trial: trial.failure and trial.failure.kind.value,
     "origin": lambda trial: trial.origin,

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sweeprun.cli.declared import Declared
 from sweeprun.cli.view import unsafe
@@ -33,12 +33,16 @@ def line(sweep: Sweep, declared: Declared, trial: Trial) -> str | None:
     said = _recorded(sweep, trial)
     if said is None:
         return None
-    # A parameter's value is never expanded, whatever it looks like; in the record it cannot be told from the command.
-    literal = set(command.arguments(trial.params, declared.resolved["args"]))
-    program, *rest = said["argv"]
-    words = [_program(program), *(quoted(word) if word in literal else _expanded(word) for word in rest)]
     variables = [f"{name}={_expanded(value)}" for name, value in _environment(said["env"], declared).items()]
-    return f"cd {quoted(said['cwd'])} && {' '.join([*variables, *words])}"
+    words = [*variables, command_line(said["argv"], arguments(declared, trial))]
+    return f"cd {quoted(said['cwd'])} && {' '.join(words)}"
+
+
+def command_line(argv: Sequence[str], literal: Sequence[str]) -> str:
+    """`argv` for a shell, which expands each `${env:X}` of the command. Not so in the words that are `literal`: they
+    carry parameters, whose values are never expanded, whatever they look like."""
+    program, *rest = argv
+    return " ".join([_program(program), *(quoted(word) if word in literal else _expanded(word) for word in rest)])
 
 
 def arguments(declared: Declared, trial: Trial) -> list[str]:

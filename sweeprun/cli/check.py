@@ -1,0 +1,129 @@
+"""Validate a sweep file and say what was understood. Nothing runs, nothing is written.
+
+--draw N prints the commands of the first N trials, as they would be started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from sweeprun.cli.retrain import command_line
+from sweeprun.cli.sweeps import AsJson
+from sweeprun.cli.understood import amount, kind, when
+from sweeprun.cli.view import pairs, say, short, write, write_document
+from sweeprun.history import History
+from sweeprun.run import command
+from sweeprun.run.plan import Plan
+from sweeprun.samplers import auto
+from sweeprun.spec.sections import Named
+from sweeprun.spec.sweepfile import SweepFile, unsupported
+from sweeprun.trial import Json, Trial, TrialState
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set budget.trials=50")]
+
+
+def check(
+    file: File,
+    draw: Annotated[int, typer.Option(min=0, help="Print the commands of the first so many trials.")] = 0,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what was understood."""
+    spec = SweepFile.load(file, overrides or ())
+    plan = Plan.of(spec)
+    for text in _warnings(spec):
+        say(f"warning: {text}")
+    drawn = list(_drawn(plan, draw))
+    if as_json:
+        write_document("check", _body(spec, plan, drawn))
+        return
+    write(pairs(_lines(spec, plan)))
+    write("\n" + pairs(_parameters(plan)))
+    if drawn:
+        write("\n" + "".join(f"{line}\n" for line in drawn))
+    if len(drawn) < draw:
+        say(f"only {len(drawn)} of {draw} commands: the algorithm suggests no more")
+
+
+def _warnings(spec: SweepFile) -> list[str]:
+    return [*spec.notes, *(str(problem) for problem in unsupported(spec))]
+
+
+def _drawn(plan: Plan, n: int) -> Iterator[str]:
+    """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
+    history = History(plan.space, plan.objectives, [])
+    for number in range(n):
+        suggestion = plan.sampler.suggest(history, np.random.default_rng([plan.seed, number]))
+        if suggestion is None:
+            return
+        argv = command.argv(plan.command, suggestion.params, plan.args)
+        yield command_line(argv, command.arguments(suggestion.params, plan.args))
+        trial = Trial(number, f"draw{number}", TrialState.RUNNING, params=suggestion.params, configuration=number)
+        history = history.advance([*history.trials, trial])
+
+
+def _body(spec: SweepFile, plan: Plan, drawn: list[str]) -> dict[str, Json]:
+    return {
+        "name": spec.name,
+        "metric": plan.reporting.metric,
+        "goal": plan.objectives[0].goal,
+        "parameters": [
+            {"name": declaration.name, "kind": kind(declaration), "when": when(declaration.when) or None}
+            for declaration in plan.space.declarations
+        ],
+        "configurations": amount(plan.space),
+        "resolved": spec.resolved(),
+        "warnings": _warnings(spec),
+        "commands": drawn,
+    }
+
+
+def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "name", spec.name
+    yield "command", " ".join(spec.command)
+    yield "workdir", spec.workdir
+    yield "metric", f"{plan.objectives[0].name}, {plan.objectives[0].goal}"
+    for metric in spec.derived:
+        yield "computed", f"{metric.name} = {metric.expr}"
+    yield "algorithm", _algorithm(spec)
+    yield "pruner", _with_options(spec.pruner)
+    yield "budget", _budget(spec)
+    yield "slots", _slots(spec)
+    yield "seed", str(spec.seed)
+    yield "configurations", amount(plan.space)
+    for constraint in spec.constraints:
+        yield "constraint", constraint
+
+
+def _parameters(plan: Plan) -> Iterator[tuple[str, str]]:
+    for declaration in plan.space.declarations:
+        condition = when(declaration.when)
+        yield declaration.name, kind(declaration) + (f"; when {condition}" if condition else "")
+
+
+def _algorithm(spec: SweepFile) -> str:
+    if spec.algorithm.name != "auto":
+        return _with_options(spec.algorithm)
+    return f"auto chose {auto.choose(spec.space, spec.budget.trials).why}"
+
+
+def _with_options(named: Named) -> str:
+    options = ", ".join(f"{name}: {short(value)}" for name, value in named.options.items())
+    return f"{named.name} ({options})" if options else named.name
+
+
+def _budget(spec: SweepFile) -> str:
+    said = spec.budget.model_dump(mode="json", exclude_defaults=True)
+    return ", ".join(f"{key}: {short(value)}" for key, value in said.items()) or "none: it goes on until it is stopped"
+
+
+def _slots(spec: SweepFile) -> str:
+    if spec.resources.slots is not None:
+        return f"at most {spec.resources.slots} trials at once from each worker"
+    return "as many trials at once as the devices allow; one where there is no GPU"
