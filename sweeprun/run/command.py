@@ -16,7 +16,7 @@ from sweeprun.trial import Json, Params
 PROTOCOL = "1"
 _REMOVED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 _VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
-_E_NOTATION = re.compile(r"(-?\d+)(e[-+]?\d+)\Z")
+_E_NOTATION = re.compile(r"\A(-?\d+)(e[-+]?\d+)\Z")
 
 
 def number(value: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
@@ -34,10 +33,12 @@ def prepare(
             "cwd": str(plan.workdir),
             "env": {name: value for name, value in environment.items() if name.startswith(_RECORDED)} | dict(plan.env),
             "devices": list(lease.devices),
+            "gpus": lease.gpus,
+            "continues": (continues := any(checkpoint.iterdir())),
             "launcher": executor.launcher,
         }
         runs.write_json(files.command, said)
-    progress = Progress(plan.reporting, trial, first)
+    progress = Progress(plan.reporting, trial, first, continues)
     job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease)
     return job, Live(trial, progress, Tail(plan.reporting.source(files)), files, lease, clock, clock)
 
@@ -50,7 +51,7 @@ def _environment(
     return environment | _protocol(plan, sweep, trial, files, checkpoint) | dict(lease.env)
 
 
-def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path) -> Mapping[str, str]:
+def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path) -> dict[str, str]:
     said = {
         "SWEEPRUN_PROTOCOL": command.PROTOCOL,
         "SWEEPRUN_SWEEP": sweep,
@@ -58,7 +59,7 @@ def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint:
         "SWEEPRUN_TRIAL_UID": trial.uid,
         "SWEEPRUN_DIR": str(files.directory),
         "SWEEPRUN_PARAMS": str(files.params),
-        "SWEEPRUN_METRICS": str(files.metrics),
+        "SWEEPRUN_METRICS": str(plan.reporting.source(files)),
         "SWEEPRUN_CHECKPOINT": str(checkpoint),
         "SWEEPRUN_SEED": str(trial.seed),
         "SWEEPRUN_STEP": plan.reporting.step,
