@@ -1,4 +1,4 @@
-# ruff: noqa: N801, N802, N818  the fake driver has the names of the real one
+# ruff: noqa: N801, N802  the fake driver has the names of the real one
 """A launcher, and orders for it: small shell programs that say through a FIFO when they are ready."""
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ GIB = 1 << 30
 class FakeNvml(ModuleType):
     """pynvml with two GPUs of 80 GiB; `used` is what is in use, `slices` cuts a GPU into MIG devices."""
 
-    class NVMLError_LibraryNotFound(Exception):  # noqa: N801  named as there
+    class NVMLError_LibraryNotFound(Exception):
         pass
 
     NVMLError_DriverNotLoaded = NVMLError_LibraryNotFound
 
-    class NVMLError_NotSupported(Exception):  # noqa: N801
+    class NVMLError_NotSupported(Exception):
         pass
 
-    class NVMLError_NotFound(Exception):  # noqa: N801
+    class NVMLError_NotFound(Exception):
         pass
 
     def __init__(self) -> None:

@@ -74,7 +74,7 @@ def test_a_killed_worker_takes_all_its_processes_with_it(stage: Stage, tmp_path:
     killed = time.monotonic()
     kill(process)
     stage.wait_until(lambda: not any(map(stage.alive, (*pids, launcher))))
-    assert time.monotonic() - killed < 5
+    assert time.monotonic() - killed < 8
     record = json.loads((tmp_path / "exit.json").read_text())
     assert (record["ended_by"], record["signal"]) == ("worker_lost", "SIGKILL")
 
