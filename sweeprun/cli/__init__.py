@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 from sweeprun.errors import SweeprunError
 
@@ -37,6 +36,8 @@ def _fail(message: str, hint: str | None, exit_code: int) -> None:
 
 def _report(error: Exception) -> None:
     """An error of ours: say so, with what a report of it needs."""
+    import traceback
+
     from sweeprun.cli.view import say
 
     say("".join(traceback.format_exception(error)).rstrip())

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeprun.cli.declared import Declared
-from sweeprun.run.progress import Progress
-from sweeprun.store import runs
-from sweeprun.store.metrics import Tail
+from sweeprun.run.followed import Followed
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Trial, TrialState
 
@@ -40,19 +38,13 @@ def ranked(declared: Declared, trials: Sequence[Trial]) -> Ranking:
 def up_to_date(sweep: Sweep, declared: Declared) -> list[Trial]:
     """Every trial; running ones with what they have reported so far, which is in no record yet."""
     trials = sweep.trials()
+    running = [trial for trial in trials if trial.state is TrialState.RUNNING and not trial.damaged]
     first = next((trial.first for trial in trials if trial.first is not None), declared.first)
-    return [_read_along(sweep, declared, trial, first) if _runs(trial) else trial for trial in trials]
-
-
-def _runs(trial: Trial) -> bool:
-    return trial.state is TrialState.RUNNING and not trial.damaged
-
-
-def _read_along(sweep: Sweep, declared: Declared, trial: Trial, first: int | None) -> Trial:
-    progress = Progress(declared.reporting, trial, first)
-    for line in Tail(declared.reporting.source(runs.files(sweep.layout, trial))).read(final=True):
-        progress.add(line, 0.0)
-    return progress.trial(trial)
+    followed = Followed(sweep.layout, declared.reporting)
+    before, found = None, followed.read(running, first)
+    while found != before:  # one reading takes a bounded part of each file
+        before, found = found, followed.read(running, first)
+    return [found.get(trial.number, trial) for trial in trials]
 
 
 def _sorted(declared: Declared, trials: list[Trial]) -> tuple[Trial, ...]:

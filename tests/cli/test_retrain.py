@@ -1,0 +1,118 @@
+"""The line that trains a trial again: pasted into a shell it starts the very same program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeprun.cli import retrain
+
+Command = Callable[..., Any]
+
+ECHO = """
+import json, os, sys
+names = ("SWEEPRUN_SEED", "SWEEPRUN_PARAMS", "OMP_NUM_THREADS", "DATA", "CUDA_VISIBLE_DEVICES", "SWEEPRUN_TRIAL")
+print(json.dumps([os.getcwd(), sys.argv[1:], {name: os.environ.get(name) for name in names}]))
+"""
+SOURCE = """
+command: [python, echo.py, "${env:DATA}/x", "${args}"]
+env: {DATA: "${env:HOME}/data dir"}
+metric: val_loss
+parameters: {text: [a]}
+"""
+NASTY = ["; touch pwned", "$(touch pwned)", "`touch pwned`", "a\nb", "-1e-3", "", "ü ☃", "it's", '"', "${env:HOME}", "*", "\x1b[31m", "\\x41"]
+
+
+@pytest.fixture()
+def program(tmp_path: Path) -> Path:
+    """A directory in which `echo.py` says with what it was started."""
+    (tmp_path / "work dir").mkdir()
+    (tmp_path / "work dir" / "echo.py").write_text(ECHO)
+    return tmp_path / "work dir"
+
+
+def pasted(line: str, shell: str = "bash", **env: str) -> Any:
+    done = subprocess.run(
+        [shell, "-c", line], capture_output=True, text=True, check=True, timeout=60, env={**os.environ, **env}
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_pasted_line_starts_the_same_program(build: Command, sweeprun: Command, program: Path, text: str) -> None:
+    sweep = build(source=SOURCE)
+    trial = sweep.ended(0.3, text=text)
+    argv = ["python", "echo.py", "${env:DATA}/x", "--lr=1.0e-05", "--layers=4", f"--text={text}"]
+    params = str(program / "params.json")
+    recorded = {"SWEEPRUN_SEED": "7", "SWEEPRUN_PARAMS": params, "OMP_NUM_THREADS": "2", "SWEEPRUN_TRIAL": "0"}
+    sweep.command(trial, argv, program, **recorded, DATA="${env:HOME}/data dir", CUDA_VISIBLE_DEVICES="3")
+    line = sweeprun("best", "-f", "command").out
+    assert "\x1b" not in line
+    cwd, words, env = pasted(line, HOME="/home/me", DATA="/outer", CUDA_VISIBLE_DEVICES="7")
+    assert cwd == str(program)
+    assert words == ["/outer/x", *argv[3:]]
+    assert env == {
+        "SWEEPRUN_SEED": "7",
+        "SWEEPRUN_PARAMS": params,
+        "OMP_NUM_THREADS": "2",
+        "DATA": "/home/me/data dir",
+        "CUDA_VISIBLE_DEVICES": "7",
+        "SWEEPRUN_TRIAL": None,
+    }
+
+
+def test_a_trial_that_saw_no_gpu_sees_none_again(build: Command, sweeprun: Command, program: Path) -> None:
+    sweep = build(source=SOURCE)
+    sweep.command(sweep.ended(0.3), ["python", "echo.py"], program, CUDA_VISIBLE_DEVICES="")
+    _, _, env = pasted(sweeprun("best", "-f", "command").out, CUDA_VISIBLE_DEVICES="0")
+    assert env["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_the_interpreter_of_the_trial_is_named_where_the_shell_has_another(
+    build: Command, sweeprun: Command, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = build(source=SOURCE)
+    sweep.command(sweep.ended(0.3), ["python", "echo.py"], program)
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    ours = str(Path(sys.executable).parent / "python")
+    assert f" && {ours} echo.py" in sweeprun("best", "-f", "command").out
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    assert " && python echo.py" in sweeprun("best", "-f", "command").out
+
+
+def test_the_newest_run_that_left_its_command_is_used(build: Command, sweeprun: Command, program: Path) -> None:
+    sweep = build(source=SOURCE)
+    trial = sweep.ended(0.3)
+    sweep.command(trial, ["python", "echo.py"], program)
+    done = sweeprun("show", 0)
+    assert f"cd '{program}'" in done.out
+
+
+def test_a_trial_without_its_command_is_an_error_that_says_so(build: Command, sweeprun: Command) -> None:
+    build().ended(0.3)
+    done = sweeprun("best", "-f", "command")
+    assert (done.code, done.out) == (2, "")
+    assert "trial 0: no run of it left a command" in done.err
+
+
+@pytest.mark.parametrize("word", [*NASTY, "--lr=1.0e-05", "plain"])
+def test_a_quoted_word_is_read_back_by_a_shell_and_harmless_on_a_terminal(word: str) -> None:
+    quoted = retrain.quoted(word)
+    echoed = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True).stdout.decode()
+    assert echoed == word
+    assert quoted.isprintable()
+
+
+def test_words_with_blanks_or_wildcards_do_not_survive_splitting() -> None:
+    assert retrain.survives_splitting(["--lr=1.0e-05", "--width=[64,32]", "--name=$HOME;x"])
+    for word in ("a b", "", "*.py", "a\tb", "what?"):
+        assert not retrain.survives_splitting([word])
