@@ -204,15 +204,14 @@ def put_directory_if_absent(scratch: Path, target: Path, name: str, data: bytes,
     try:
         won = _take(lambda: os.rename(temporary, target), target / name, identity)
     except OSError as error:
-        discard_directory(temporary)
         if error.errno == errno.ENOTDIR:
             message = f"{target} has the name of a directory of ours, and is none"
             raise StoreError(message, f"move it away: {target}") from None
         raise
+    finally:
+        discard_directory(temporary)  # unless it was moved
     if won:
         fsync_directory(target.parent)
-    else:
-        discard_directory(temporary)
     return won
 
 

@@ -56,6 +56,9 @@ _LEFT: Mapping[str, Any] = {
     "step": int | None,
     "last_step": int,
     "first": int | None,
+    "values": dict,
+    "curve": dict,
+    "failure": dict | None,
 }
 
 

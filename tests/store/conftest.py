@@ -1,0 +1,66 @@
+"""A sweep on disk, and trials that come and go in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeprun.store import records
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Curve, Trial, TrialState
+
+WORKER, OTHER = "a" * 32, "b" * 32
+
+
+def new_trial(number: int, worker: str = WORKER, **rest: Any) -> Trial:
+    params = {"x": number / 4, "name": "ünï", "flags": [True, None]}
+    return Trial(number, uuid.uuid4().hex, TrialState.RUNNING, params=params, worker=worker, **rest)
+
+
+def start_trial(sweep: Sweep, worker: str = WORKER, log: Path | None = None, **rest: Any) -> Trial:
+    trial = new_trial(len(sweep.trials()), worker, **rest)
+    return sweep.create_trial(trial, TrialState.RUNNING, "new", log)
+
+
+def finish_trial(sweep: Sweep, trial: Trial, value: float = 0.5, log: Path | None = None) -> Trial:
+    return sweep.advance(trial, TrialState.COMPLETE, "", log, **records.left(reached(trial, value)))
+
+
+def reached(trial: Trial, value: float = 0.5, step: int = 3) -> Trial:
+    """`trial` with what its run reached and cost."""
+    curve = Curve((1, step), {"loss": (float("nan"), value)}, {"loss": {step: float("inf")}})
+    run = replace(trial.runs[-1], seconds=2.5, gpu_seconds=1.0, memory_bytes=7)
+    return replace(
+        trial, values={"loss": value}, step=step, last_step=step, first=1, curve=curve, runs=(*trial.runs[:-1], run)
+    )
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    resolved = {"name": "s", "budget": {"trials": 3, "wall": None}}
+    return Sweep.create(tmp_path / "s", "name: s\n", resolved, "0.1.0")
+
+
+@pytest.fixture(scope="session")
+def new() -> Callable[..., Trial]:
+    return new_trial
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., Trial]:
+    return start_trial
+
+
+@pytest.fixture(scope="session")
+def finish() -> Callable[..., Trial]:
+    return finish_trial
+
+
+@pytest.fixture(scope="session")
+def after_run() -> Callable[..., Trial]:
+    return reached
