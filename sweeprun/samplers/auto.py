@@ -19,10 +19,13 @@ class Choice:
 def choose(space: Space, n_trials: int | None) -> Choice:
     """The sampler for `space` and a budget of `n_trials` configurations (None: no limit)."""
     size = _countable_size(space)
-    if size is None or (n_trials is not None and size > n_trials):
-        return Choice("random", f"random: {_amount(size)}, more than the budget tries")
-    budget = "no budget limits them" if n_trials is None else f"the budget of {n_trials} trials covers them"
-    return Choice("grid", f"grid: {_amount(size)}, and {budget}")
+    if size is None:
+        return Choice("random", "random: more configurations than can be counted")
+    if n_trials is None:
+        return Choice("grid", f"grid: {size} configurations in all, and no budget of trials")
+    if size <= n_trials:
+        return Choice("grid", f"grid: the budget of {n_trials} trials covers all {size} configurations")
+    return Choice("random", f"random: the budget of {n_trials} trials covers a part of the {size} configurations")
 
 
 def _countable_size(space: Space) -> int | None:
@@ -30,9 +33,3 @@ def _countable_size(space: Space) -> int | None:
         return space.size
     except SpaceError:  # finite in principle; more than can be counted is more than can be tried
         return None
-
-
-def _amount(size: int | None) -> str:
-    if size is None:
-        return "practically unlimited configurations"
-    return "one configuration" if size == 1 else f"{size} configurations"
