@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,29 @@ from sweeprun.store import records
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Curve, Trial, TrialState
 
-WORKER, OTHER = "a" * 32, "b" * 32
+WORKER = "a" * 32
+FORK = multiprocessing.get_context("fork")
+
+
+def create_sweep(directory: Path, source: str = "name: s\n") -> Sweep:
+    return Sweep.create(directory, source, {"name": "s"}, "0.1.0")
+
+
+def all_at_once(n: int, work: Callable[[int], Any]) -> list[Any]:
+    """What `work(i)` returns in `n` processes that start together."""
+    barrier, answers = FORK.Barrier(n), FORK.SimpleQueue()
+
+    def child(i: int) -> None:
+        barrier.wait()
+        answers.put(work(i))
+
+    processes = [FORK.Process(target=child, args=(i,)) for i in range(n)]
+    for process in processes:
+        process.start()
+    found = [answers.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return found
 
 
 def new_trial(number: int, worker: str = WORKER, **rest: Any) -> Trial:
@@ -31,9 +54,9 @@ def finish_trial(sweep: Sweep, trial: Trial, value: float = 0.5, log: Path | Non
     return sweep.advance(trial, TrialState.COMPLETE, "", log, **records.left(reached(trial, value)))
 
 
-def reached(trial: Trial, value: float = 0.5, step: int = 3) -> Trial:
+def reached(trial: Trial, value: float = 0.5, step: int = 3, earlier: float = 1.0) -> Trial:
     """`trial` with what its run reached and cost."""
-    curve = Curve((1, step), {"loss": (float("nan"), value)}, {"loss": {step: float("inf")}})
+    curve = Curve((1, step), {"loss": (earlier, value)}, {"loss": {step: float("inf")}})
     run = replace(trial.runs[-1], seconds=2.5, gpu_seconds=1.0, memory_bytes=7)
     return replace(
         trial, values={"loss": value}, step=step, last_step=step, first=1, curve=curve, runs=(*trial.runs[:-1], run)
@@ -64,3 +87,13 @@ def finish() -> Callable[..., Trial]:
 @pytest.fixture(scope="session")
 def after_run() -> Callable[..., Trial]:
     return reached
+
+
+@pytest.fixture(scope="session")
+def create() -> Callable[..., Sweep]:
+    return create_sweep
+
+
+@pytest.fixture(scope="session")
+def at_once() -> Callable[[int, Callable[[int], Any]], list[Any]]:
+    return all_at_once

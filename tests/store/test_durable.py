@@ -199,18 +199,21 @@ def test_a_second_try_of_our_own_is_known_by_what_it_wrote(room: ROOM, put: Call
     assert os.listdir(room["scratch"]) == []
 
 
+def working_and_failing(call: Callable[..., None], error: int) -> Callable[..., None]:
+    def lying(*args: Any, **options: Any) -> None:
+        call(*args, **options)
+        raise OSError(error, os.strerror(error))
+
+    return lying
+
+
 @both
 @pytest.mark.parametrize("error", [errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT, errno.ESTALE, errno.EIO])
 def test_a_call_that_worked_and_reports_failure_is_recognised(
     room: ROOM, put: Callable[..., bool], inside: str, error: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("link", "rename"):
-
-        def lying(*args: Any, real: Callable[..., None] = getattr(os, name), **options: Any) -> None:
-            real(*args, **options)
-            raise OSError(error, os.strerror(error))
-
-        monkeypatch.setattr(os, name, lying)
+        monkeypatch.setattr(os, name, working_and_failing(getattr(os, name), error))
     assert put(room)
     assert (room["target"] / inside).read_bytes() == b"mine"
 

@@ -131,7 +131,7 @@ def test_preemptions_count_in_a_row_and_only_without_a_new_step() -> None:
 def test_numbers_that_json_lacks_survive_and_the_file_stays_strict(after_run: Callable[..., Trial]) -> None:
     running = folded(record(1, TrialState.RUNNING))
     for value in (math.nan, math.inf, -math.inf, 1e-320, -0.0):
-        said = records.left(after_run(running, value))
+        said = records.left(after_run(running, value, earlier=math.nan))
         data = durable.encode(record(2, TrialState.COMPLETE, **said))
         strict = json.loads(data, parse_constant=pytest.fail)
         trial = records.fold(running, strict)
