@@ -38,7 +38,7 @@ class Standing:
         trials = tuple(up_to_date(sweep, declared))
         workers = tuple(observer.workers())
         state, reason = _state(sweep, trials, workers)
-        budget = _budget(declared, trials, now)
+        budget = _budget(declared, trials, now, {worker.uuid for worker in workers})
         eta_s = _eta_s(trials, budget["trials"], now) if state == "running" else None
         return cls(sweep, declared, trials, workers, state, reason, budget, eta_s, now)
 
@@ -105,9 +105,11 @@ def _state(sweep: Sweep, trials: Sequence[Trial], workers: Sequence[Worker]) -> 
     left = Counter(trial.state for trial in trials if trial.state in _OPEN)
     if left:
         what = " and ".join(f"{n} {state}" for state, n in left.items())
-        return "stopped", f"no worker is alive, and {what} trials are left"
+        return "stopped", f"no worker is alive, and {what} are left; sweeprun resume goes on"
     over = _over(sweep, trials)
-    return ("stopped", "no worker is alive, and the budget is not used up") if over is None else ("finished", over)
+    if over is not None:
+        return "finished", over
+    return "stopped", "no worker is alive, and the budget is not used up; sweeprun resume goes on"
 
 
 def _over(sweep: Sweep, trials: Sequence[Trial]) -> str | None:
@@ -127,11 +129,13 @@ def _over(sweep: Sweep, trials: Sequence[Trial]) -> str | None:
     return "every configuration of the space has been tried" if exhausted else None
 
 
-def _budget(declared: Declared, trials: Sequence[Trial], now: float) -> dict[str, dict[str, float | None]]:
+def _budget(
+    declared: Declared, trials: Sequence[Trial], now: float, alive: set[str]
+) -> dict[str, dict[str, float | None]]:
     from sweeprun.run.budget import Budget
 
     said = declared.resolved["budget"]
-    return Budget(trials=said["trials"], wall=said["wall"]).used(trials, now)
+    return Budget(trials=said["trials"], wall=said["wall"]).used(trials, now, alive.__contains__)
 
 
 def _eta_s(trials: Sequence[Trial], configurations: dict[str, float | None], now: float) -> float | None:

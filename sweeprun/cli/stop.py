@@ -12,7 +12,7 @@ import typer
 
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened, trial_of
 from sweeprun.cli.view import say, write_document
-from sweeprun.errors import UsageError
+from sweeprun.errors import SweeprunError, UsageError
 from sweeprun.store.liveness import Lease, Observer
 from sweeprun.store.sweep import Superseded, Sweep
 from sweeprun.trial import Trial, TrialState
@@ -48,6 +48,8 @@ def _stop_sweep(sweep: Sweep, now: bool) -> str:
 
 
 def _prune(sweep: Sweep, trial: Trial) -> str:
+    if trial.damaged:
+        raise SweeprunError(f"trial {trial.number} is damaged, and nothing touches it again: {trial.reason}")
     if trial.state.final:
         return f"trial {trial.number} is {trial.state} already"
     if trial.state is TrialState.RUNNING:

@@ -46,9 +46,8 @@ class Built:
     def running(self, **params: Any) -> Trial:
         """One more trial, running."""
         number = len(self.sweep.trials())
-        trial = Trial(
-            number, f"uid{number}", TrialState.RUNNING, params=self.params | params, configuration=number, worker=self.worker
-        )
+        params = self.params | params
+        trial = Trial(number, f"uid{number}", TrialState.RUNNING, params=params, worker=self.worker)
         made = self.sweep.create_trial(trial, TrialState.RUNNING, "new")
         runs.prepare(self.sweep.layout, made)
         return made
@@ -130,7 +129,7 @@ class Done:
         return json.loads(self.out)
 
 
-@pytest.fixture()
+@pytest.fixture
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Built]:
     """Makes `sweeps/<name>` in a current directory of its own."""
     monkeypatch.chdir(tmp_path)
@@ -144,7 +143,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Buil
     return make
 
 
-@pytest.fixture()
+@pytest.fixture
 def sweeprun(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """The command line in this process."""
 

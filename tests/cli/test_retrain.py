@@ -27,10 +27,13 @@ env: {DATA: "${env:HOME}/data dir"}
 metric: val_loss
 parameters: {text: [a]}
 """
-NASTY = ["; touch pwned", "$(touch pwned)", "`touch pwned`", "a\nb", "-1e-3", "", "ü ☃", "it's", '"', "${env:HOME}", "*", "\x1b[31m", "\\x41"]
+NASTY = [
+    *("; touch pwned", "$(touch pwned)", "`touch pwned`", "a\nb", "-1e-3", "", "ü ☃", "it's", '"'),
+    *("${env:HOME}", "*", "\x1b[31m", "\\x41"),
+]
 
 
-@pytest.fixture()
+@pytest.fixture
 def program(tmp_path: Path) -> Path:
     """A directory in which `echo.py` says with what it was started."""
     (tmp_path / "work dir").mkdir()
