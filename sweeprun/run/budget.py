@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -11,7 +11,7 @@ from sweeprun.history import History
 from sweeprun.trial import FailureClass, Trial, TrialState
 
 COUNTED_ORIGINS = ("search", "first")
-BudgetKey = Literal["trials", "wall", "deadline", "target", "plateau", "failures"]
+Limit = Literal["trials", "wall", "deadline", "target", "plateau", "failures", "switch", "stop", "store"]
 
 
 class Halt(StrEnum):
@@ -23,9 +23,10 @@ class Halt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A limit that is reached: which, what that means for running trials, and the sentence about it."""
+    """A limit that is reached: which, what that means for running trials, and the sentence about it. The last three
+    of `Limit` are no budgets: this worker was told to leave, every worker was, the disk refuses for too long."""
 
-    key: BudgetKey
+    key: Limit
     halt: Halt
     why: str
 
@@ -47,6 +48,11 @@ class FailureLimit:
     after: int = 20
 
 
+def _held_for_alive(worker: str) -> bool:
+    """What one who cannot look thinks of every worker."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The limits of a sweep. `wall` in seconds, `deadline` in seconds since the epoch."""
@@ -58,12 +64,16 @@ class Budget:
     plateau: Plateau | None = None
     failures: FailureLimit = field(default_factory=FailureLimit)
 
-    def reached(self, history: History, now: float, forgiven: int = 0) -> Reached | None:
-        """The first limit that is reached, the hardest first. Failures of trials below `forgiven` do not count."""
+    def reached(
+        self, history: History, now: float, forgiven: int = 0, alive: Callable[[str], bool] = _held_for_alive
+    ) -> Reached | None:
+        """The first limit that is reached, those of time first."""
+        return self.expired(history.trials, now, alive) or self.spent(history, forgiven)
+
+    def spent(self, history: History, forgiven: int = 0) -> Reached | None:
+        """The first limit that the record has reached. Failures of trials below `forgiven` do not count."""
         trials = history.trials
         checks = (
-            self._deadline(now),
-            self._wall(trials, now),
             self._failures([trial for trial in trials if trial.number >= forgiven]),
             self._target(history),
             self._plateau(history),
@@ -71,9 +81,26 @@ class Budget:
         )
         return next((reached for reached in checks if reached), None)
 
-    def used(self, trials: Sequence[Trial], now: float) -> dict[str, dict[str, float | None]]:
+    def expired(self, trials: Sequence[Trial], now: float, alive: Callable[[str], bool]) -> Reached | None:
+        """The limit of time that is reached by `now`; `alive` tells by its uuid whether a worker lives."""
+        if self.deadline is not None and now >= self.deadline:
+            return Reached("deadline", Halt.STOP, "budget.deadline has passed")
+        if self.wall is not None and wall_s(trials, now, alive) >= self.wall:
+            return Reached("wall", Halt.STOP, f"budget.wall of {self.wall:g} s is used up")
+        return None
+
+    def time_left_s(self, trials: Sequence[Trial], now: float, alive: Callable[[str], bool]) -> float:
+        """No limit of time is reached before so many seconds have passed, unless runs become known that were not."""
+        left = [] if self.deadline is None else [self.deadline - now]
+        if self.wall is not None:
+            left.append(self.wall - wall_s(trials, now, alive))
+        return min(left, default=float("inf"))
+
+    def used(
+        self, trials: Sequence[Trial], now: float, alive: Callable[[str], bool] = _held_for_alive
+    ) -> dict[str, dict[str, float | None]]:
         """What is used of each countable limit, for `status`."""
-        used = {"trials": float(configurations(trials)), "wall": wall_s(trials, now)}
+        used = {"trials": float(configurations(trials)), "wall": wall_s(trials, now, alive)}
         limits = {"trials": self.trials, "wall": self.wall}
         return {key: {"used": used[key], "limit": limits[key]} for key in used}
 
@@ -81,16 +108,6 @@ class Budget:
         if self.trials is None or configurations(trials) < self.trials:
             return None
         return Reached("trials", Halt.FINISH, f"all {self.trials} configurations of the budget are tried")
-
-    def _wall(self, trials: Sequence[Trial], now: float) -> Reached | None:
-        if self.wall is None or wall_s(trials, now) < self.wall:
-            return None
-        return Reached("wall", Halt.STOP, f"budget.wall of {self.wall:g} s is used up")
-
-    def _deadline(self, now: float) -> Reached | None:
-        if self.deadline is None or now < self.deadline:
-            return None
-        return Reached("deadline", Halt.STOP, "budget.deadline has passed")
 
     def _target(self, history: History) -> Reached | None:
         for objective in history.objectives:
@@ -141,13 +158,14 @@ def configurations(trials: Sequence[Trial]) -> int:
     return sum(trial.damaged or (trial.origin in COUNTED_ORIGINS and trial.repeat == 0) for trial in trials)
 
 
-def wall_s(trials: Sequence[Trial], now: float) -> float:
-    """Seconds during which at least one trial ran: the union of all runs."""
+def wall_s(trials: Sequence[Trial], now: float, alive: Callable[[str], bool]) -> float:
+    """Seconds during which at least one trial ran: the union of all runs. The last run of a dead worker's trial counts
+    once a takeover has said how long it was: till now would be the night in which nobody worked."""
     spans = sorted(
         (run.started, run.started + run.seconds if run.seconds is not None else now)
         for trial in trials
         for run in trial.runs
-        if run.seconds is not None or trial.state is TrialState.RUNNING
+        if run.seconds is not None or (trial.state is TrialState.RUNNING and alive(trial.worker))
     )
     total, end = 0.0, float("-inf")
     for start, stop in spans:

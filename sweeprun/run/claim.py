@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,17 +34,16 @@ class Claims:
         self._sweep, self._plan, self._ledger = sweep, plan, ledger
         self._observer, self._worker = observer, worker
 
-    def next(
-        self, history: History, running: Callable[[int], bool], may_create: Callable[[History], bool]
-    ) -> Trial | Nothing:
-        """A trial that is ours and not started yet. `running` tells the trials that this worker runs; `may_create`
+    def next(self, history: History, running: Container[int], may_create: Callable[[History], bool]) -> Trial | Nothing:
+        """A trial that is ours and not started yet. `running` are the trials that this worker runs; `may_create` tells
         whether the budget allows one more configuration."""
         with self._sweep.lock():
             history = history.advance(self._sweep.trials())
+            first = self._plan.first_step(history.trials)
             for trial in history.trials:
-                if trial.state is TrialState.RUNNING and not running(trial.number):
-                    claimed = self._orphan(trial)
-                elif trial.state is TrialState.WAITING:
+                if trial.state is TrialState.RUNNING and trial.number not in running:
+                    claimed = self._orphan(trial, first)
+                elif trial.state is TrialState.WAITING and not self._ledger.owes(trial.number):
                     claimed = self._ledger.claim(trial, f"resumed after {trial.reason}" if trial.run else "new")
                 else:
                     continue
@@ -52,10 +51,22 @@ class Claims:
                     return claimed
             return self._new(history, may_create)
 
-    def _orphan(self, trial: Trial) -> Trial | None:
+    def orphaned(self, trials: Iterable[Trial], running: Container[int]) -> bool:
+        """Whether one of `trials` runs and has nobody who sees to it."""
+        return any(
+            trial.state is TrialState.RUNNING
+            and trial.number not in running
+            and not self._ledger.owes(trial.number)
+            and (trial.worker == self._worker or not self._observer.alive(trial.worker))
+            for trial in trials
+        )
+
+    def _orphan(self, trial: Trial, first: int | None) -> Trial | None:
+        if self._ledger.owes(trial.number):
+            return None
         if trial.worker == self._worker:  # created or claimed in vain: the disk refused after the name was taken
-            return None if self._ledger.owes(trial.number) else trial
-        left = remains(self._sweep.layout, trial, self._observer, self._plan.reporting)
+            return trial
+        left = remains(self._sweep.layout, trial, self._observer, self._plan.reporting, first)
         if left is None:
             return None
         outcome = self._verdict(left)
@@ -68,8 +79,7 @@ class Claims:
     def _verdict(self, left: Remains) -> Outcome:
         if left.end is None:
             return lost(left.trial)
-        metric = self._plan.reporting.metric
-        outcome = ended(left.end, None, left.trial, metric, set(left.names), left.stderr)
+        outcome = ended(left.end, None, left.trial, self._plan.reporting.metric, left.traces)
         return retried(outcome, left.trial, self._plan.retry)
 
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
@@ -97,5 +107,3 @@ class Claims:
             except NumberTaken:
                 history = history.advance(self._sweep.trials())
         return Nothing()
-
-

@@ -27,8 +27,12 @@ class Followed:
             self._trials.pop(gone, None)
         for key, trial in open_runs.items():
             if key not in self._tails:
-                metrics = self._reporting.source(runs.files(self._layout, trial))
-                self._tails[key] = Tail(metrics), Progress(self._reporting, trial, first)
+                files = runs.files(self._layout, trial)
+                command = runs.read_json(files.command)
+                if command is None:
+                    continue  # claimed, not started yet
+                progress = Progress(self._reporting, trial, first, command["continues"])
+                self._tails[key] = Tail(self._reporting.source(files)), progress
             tail, progress = self._tails[key]
             lines = tail.read()
             for line in lines:

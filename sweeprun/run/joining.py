@@ -12,6 +12,7 @@ import uuid
 from sweeprun import __version__, processes
 from sweeprun.executors.local import LocalExecutor
 from sweeprun.launch.slots import Resources, Slots
+from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.sweepfile import SweepFile
@@ -20,11 +21,14 @@ from sweeprun.store.sweep import Sweep
 
 
 def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slots: int | None = None) -> Worker:
-    """Enter this process into `sweep`. Raises StoreError where the directory cannot be written.
+    """Enter this process into `sweep`. Raises StoreError where the directory cannot be written, SweepFileError where
+    the command needs a variable that this environment lacks.
 
     `gpus` and `slots` bound what this worker takes, whatever the sweep file says.
     """
     plan = Plan.load(sweep)
+    command.argv(plan.command, {}, plan.args, os.environ)  # no trial is claimed that could not be started
+    command.base_environment(os.environ, plan.env, threads=1)
     said = SweepFile.model_validate(sweep.resolved).resources
     resources = Resources(slots or said.slots, said.gpus, said.gpu_memory, said.cpus, gpus)
     lease = liveness.Lease()

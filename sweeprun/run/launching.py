@@ -40,7 +40,8 @@ def prepare(
         runs.write_json(files.command, said)
     progress = Progress(plan.reporting, trial, first, continues)
     job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease)
-    return job, Live(trial, progress, Tail(plan.reporting.source(files)), files, lease, clock, clock)
+    tail, stop_request = Tail(plan.reporting.source(files)), sweep.layout.trial_stop(trial.number)
+    return job, Live(trial, progress, tail, files, stop_request, lease, clock, clock)
 
 
 def _environment(

@@ -29,7 +29,10 @@ class Settled:
 
 
 class Ledger:
-    """Says transitions, waits out a disk that refuses them. `trouble` is the newest refusal, None when all is well."""
+    """Says transitions, waits out a disk that refuses them.
+
+    `trouble` is the newest refusal; None when all is well, and while a new try shows whether it is.
+    """
 
     def __init__(self, sweep: Sweep, worker: str, log: Path, clock: Callable[[], float]):
         self._sweep, self._worker, self._log, self._clock = sweep, worker, log, clock
@@ -55,10 +58,12 @@ class Ledger:
     def create(self, trial: Trial) -> Trial | None:
         """Create and claim `trial`; None where the disk refuses. Raises NumberTaken."""
         try:
-            return self._well(self._sweep.create_trial(trial, TrialState.RUNNING, "new", self._log))
+            created = self._sweep.create_trial(trial, TrialState.RUNNING, "new", self._log)
         except StoreError as error:
             self.refused(error)
             return None
+        self.accepted()
+        return created
 
     def claim(self, trial: Trial, reason: str, **said: Any) -> Trial | None:
         """Make a waiting or orphaned trial ours, as its next run; None where another worker was first or the disk
@@ -66,12 +71,14 @@ class Ledger:
         run = trial.run + 1
         said |= {"worker": self._worker, "run": run, "checkpoint": run}
         try:
-            return self._well(self._sweep.advance(trial, TrialState.RUNNING, reason, self._log, **said))
+            claimed = self._sweep.advance(trial, TrialState.RUNNING, reason, self._log, **said)
         except Superseded:
             return None
         except StoreError as error:
             self.refused(error)
             return None
+        self.accepted()
+        return claimed
 
     def settle(self, trial: Trial, outcome: Outcome) -> None:
         """Say what became of `trial`, which holds what it reached. A failure that a refusing disk may have caused does
@@ -80,10 +87,10 @@ class Ledger:
             outcome = outcome.requeued()
         self._owed.append((replace(trial, failure=outcome.failure), outcome))
 
-    def said(self) -> list[Settled]:
-        """Write what is owed, as far as the disk takes it."""
+    def said(self, last: bool = False) -> list[Settled]:
+        """Write what is owed, as far as the disk takes it; `last`: there will be no other chance."""
         settled: list[Settled] = []
-        if self.trouble is not None and self._clock() < self._next_try:
+        if self.trouble is not None and self._clock() < self._next_try and not last:
             return settled
         while self._owed:
             trial, outcome = self._owed[0]
@@ -93,7 +100,7 @@ class Ledger:
                 self.refused(error)
                 break
             self._owed.pop(0)
-        if not self._owed and self.trouble is not None and self._clock() >= self._next_try:
+        if not self._owed and self.trouble is not None and not last:
             self._probe()
         return settled
 
@@ -105,7 +112,8 @@ class Ledger:
             now = self._sweep.advance(trial, outcome.state, outcome.reason, self._log, **said)
         except Superseded as other:
             return Settled(other.trial, outcome, kept=False)
-        return Settled(self._well(now), outcome, kept=True)
+        self.accepted()
+        return Settled(now, outcome, kept=True)
 
     def _probe(self) -> None:
         try:
@@ -113,16 +121,16 @@ class Ledger:
         except StoreError as error:
             self.refused(error)
         else:
-            self.trouble, self._since, self._wait_s = None, None, FIRST_WAIT_S
+            # Try again what was refused; that another place takes a file does not show that this one will.
+            self.trouble = None
 
-    def _well(self, trial: Trial) -> Trial:
-        if not self._owed:
-            self.trouble, self._since, self._wait_s = None, None, FIRST_WAIT_S
-        return trial
+    def accepted(self) -> None:
+        """Note that the disk took a record or a run's directory: what refusal there was is over."""
+        self.trouble, self._since, self._wait_s = None, None, FIRST_WAIT_S
 
     def refused(self, error: StoreError) -> None:
-        """Note that the disk took something not; nothing new is begun until it takes it."""
-        if self._since is None:
+        """Note that the disk did not take something; nothing new is begun until it takes it."""
+        if self._since is None or self._clock() > self._next_try + LONGEST_WAIT_S:  # else it is still the same trouble
             self._since = self._clock()
             with suppress(OSError):  # room for the records of trials that end now
                 os.unlink(self._sweep.layout.reserve)

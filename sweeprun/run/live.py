@@ -7,21 +7,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sweeprun.executors.base import Ended, Lease
-from sweeprun.run.outcome import Request
+from sweeprun.run.outcome import STDERR_LINES, Request, Traces
+from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import Tail
+from sweeprun.store.metrics import Tail, last_lines
 from sweeprun.trial import Measurement, Run, Trial
 
 
 @dataclass(slots=True)
 class Live:
-    """A run of a trial, from the order to start it to its end. Times are on the worker's monotonic clock."""
+    """A run of a trial, from the order to start it to its end. Times are on the worker's monotonic clock.
+    `stop_request` is the file by which a user has this one trial pruned."""
 
     record: Trial
     progress: Progress
     tail: Tail
     files: RunFiles
+    stop_request: Path
     lease: Lease
     started: float
     heard: float
@@ -42,25 +45,44 @@ class Live:
             self.trial = self.progress.trial(self.record)
         return [measurement for measurement in measured if measurement is not None]
 
-    def silent_s(self, now: float) -> float:
+    def complaint(self, plan: Plan) -> tuple[Request, str] | None:
+        """What its numbers have against the trial: the request to make, and why."""
+        name = self.progress.nonfinite
+        if name is None or plan.on_nonfinite == "ignore":
+            return None
+        request: Request = "nan" if plan.on_nonfinite == "fail" else "prune"
+        return request, f"{name} became NaN or infinite at step {self.progress.last_step}"
+
+    def overdue(self, plan: Plan, now: float) -> tuple[Request, str] | None:
+        """What its time, its silence or its user has against the trial."""
+        wall, silence = plan.trial_wall_s, plan.no_progress_s
+        if wall is not None and self.record.seconds + now - self.started > wall:
+            return "timeout", f"it ran longer than budget.trial_wall, {wall:g} s"
+        if silence is not None and self._silent_s(now) > silence:
+            return "hang", f"no metric and no output for {silence:g} s (budget.no_progress)"
+        if self.stop_request.exists():
+            return "prune", "sweeprun stop --trial was typed"
+        return None
+
+    def _silent_s(self, now: float) -> float:
         """For how long neither metrics nor logs have grown."""
         size = _total_bytes((self.files.stdout, self.files.stderr))
         if size != self._log_bytes:
             self._log_bytes, self.heard = size, now
         return now - self.heard
 
-    def spent_s(self, now: float) -> float:
-        """Time this trial has run, over all its runs."""
-        return self.record.seconds + now - self.started
-
-    def over(self, end: Ended | None) -> Trial:
+    def over(self, end: Ended | None, now: float) -> Trial:
         """The trial with what its run cost; None: it never ran."""
-        run = self.trial.runs[-1]
-        if end is None:
-            run = replace(run, seconds=0.0)
-        else:
-            run = Run(run.started, end.seconds, end.seconds * self.lease.gpus, end.memory_bytes)
+        run = Run(self.trial.runs[-1].started, 0.0)
+        if end is not None:
+            seconds = now - self.started if end.launcher_lost else end.seconds  # a dead launcher tells no times
+            run = Run(run.started, seconds, seconds * self.lease.gpus, end.memory_bytes)
         return replace(self.trial, runs=(*self.trial.runs[:-1], run))
+
+    def traces(self) -> Traces:
+        """What the run left behind."""
+        progressed = self.trial.last_step > self.record.last_step
+        return Traces(frozenset(self.progress.names), progressed, last_lines(self.files.stderr, STDERR_LINES))
 
 
 def _total_bytes(paths: Iterable[Path]) -> int:

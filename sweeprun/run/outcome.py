@@ -15,12 +15,14 @@ from sweeprun.trial import Failure, FailureClass, Trial, TrialState
 
 MAX_DEATHS = 3
 MAX_EMPTY_PREEMPTIONS = 3
+STDERR_LINES = 20  # kept with a trial
 PREEMPTED = {75: "exit code 75", 143: "SIGTERM from outside"}  # 75 is EX_TEMPFAIL, 143 how a shell reports SIGTERM
+SHELL_SIGKILL = 137  # how a shell reports it
 
 Request = Literal["prune", "preempt", "nan", "timeout", "hang", "drop"]
 
 _GPU_OOM = re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED")
-_HOST_OOM = re.compile(r"^MemoryError\b|Cannot allocate memory")
+_HOST_OOM = re.compile(r"^([\w.]+\._Array)?MemoryError\b|[Cc]annot allocate memory|can't allocate memory")
 _IMPORT = re.compile(r"^(ModuleNotFoundError|ImportError)\b")
 
 
@@ -39,6 +41,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """What a run left behind: the names of the metrics that it reported, whether it came to a step that no run of its
+    trial had reached, and the last lines of its stderr."""
+
+    names: frozenset[str] = frozenset()
+    progressed: bool = False
+    stderr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """Which failures are tried again by themselves, and how often."""
 
@@ -47,24 +59,23 @@ class Retry:
 
 
 def ended(
-    end: Ended, request: tuple[Request, str] | None, trial: Trial, metric: str, names: set[str], stderr: Sequence[str]
+    end: Ended, request: tuple[Request, str] | None, trial: Trial, metric: str, left: Traces
 ) -> Outcome:
-    """What `end` means. `request` is what we asked of the run and why; `names` are the metrics that it reported;
-    `trial` holds what it reached."""
+    """What `end` means. `request` is what we asked of the run and why; `trial` holds what it reached."""
     if end.unkillable:
         return _failed(FailureClass.UNKILLABLE, "SIGKILL did not end it within 5 s; its device is not used again", end)
+    if request is not None:  # it stands even where the launcher died over it: nothing of the trial lives any more
+        return _requested(*request, end, left.stderr)
     if end.launcher_lost:
         return _after_death(trial, "its launcher died")
-    if request is not None:
-        return _requested(*request, end, trial, stderr)
     if end.code in PREEMPTED or end.signal == "SIGTERM":
-        return _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"))
+        return _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"), left.progressed)
     if end.code != 0:
-        return _crashed(end, stderr)
+        return _crashed(end, left.stderr)
     if metric not in trial.values:
-        seen = ", ".join(sorted(names)) or "nothing"
+        seen = ", ".join(sorted(left.names)) or "nothing"
         message = f"it ended well and never reported {metric!r}; it reported {seen}"
-        return _failed(FailureClass.NO_METRIC, message, end, stderr)
+        return _failed(FailureClass.NO_METRIC, message, end, left.stderr)
     return Outcome(TrialState.COMPLETE, _leftovers(end))
 
 
@@ -89,7 +100,7 @@ def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
     return Outcome(TrialState.WAITING, reason, failure, records.RETRY)
 
 
-def _requested(request: Request, why: str, end: Ended, trial: Trial, stderr: Sequence[str]) -> Outcome:
+def _requested(request: Request, why: str, end: Ended, stderr: Sequence[str]) -> Outcome:
     if request == "prune":
         return Outcome(TrialState.PRUNED, why)
     if request in ("preempt", "drop"):
@@ -97,7 +108,9 @@ def _requested(request: Request, why: str, end: Ended, trial: Trial, stderr: Seq
     return _failed(FailureClass(request), why, end, stderr)
 
 
-def _preempted(trial: Trial, how: str) -> Outcome:
+def _preempted(trial: Trial, how: str, progressed: bool) -> Outcome:
+    if progressed:
+        return Outcome(TrialState.WAITING, f"preempted: {how}")
     if trial.preemptions + 1 >= MAX_EMPTY_PREEMPTIONS:
         why = f"preempted {MAX_EMPTY_PREEMPTIONS} times in a row without a new step ({how})"
         return Outcome(TrialState.FAILED, why, Failure(FailureClass.HANG, why))
@@ -117,7 +130,8 @@ def _crashed(end: Ended, stderr: Sequence[str]) -> Outcome:
     message = f"{how}: {last}" if last else how
     if any(_GPU_OOM.search(line) for line in stderr):
         return _failed(FailureClass.GPU_OOM, message, end, stderr)
-    if (end.signal == "SIGKILL" and end.oom) or any(_HOST_OOM.search(line) for line in stderr):
+    killed = end.signal == "SIGKILL" or end.code == SHELL_SIGKILL
+    if (killed and end.oom) or any(_HOST_OOM.search(line) for line in stderr):
         return _failed(FailureClass.OOM, message, end, stderr)
     if end.signal:
         return _failed(FailureClass.SIGNAL, message, end, stderr)

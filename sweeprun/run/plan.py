@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from sweeprun.space import Space
 from sweeprun.spec.sections import Budget as BudgetSection
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the loop asks of the sweep file. Times in seconds."""
+    """Everything that the loop asks of the sweep file. Times in seconds. `n_edits` accepted changes are in it; failures
+    of trials below `forgiven` count no more."""
 
     command: tuple[str, ...]
     args: str
@@ -46,15 +48,17 @@ class Plan:
     on_nonfinite: str
     grace_s: float
     store_patience_s: float
+    n_edits: int
 
     @classmethod
     def load(cls, sweep: Sweep) -> Plan:
         """The plan of a sweep directory, every accepted change included."""
-        forgiven = max((change.get("forgiven", 0) for change in sweep.edits), default=0)
-        return cls.of(SweepFile.model_validate(sweep.resolved), forgiven)
+        edits = list(sweep.edits)
+        forgiven = max((change.get("forgiven", 0) for change in edits), default=0)
+        return cls.of(SweepFile.model_validate(sweep.resolved), forgiven, len(edits))
 
     @classmethod
-    def of(cls, file: SweepFile, forgiven: int = 0) -> Plan:
+    def of(cls, file: SweepFile, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file. Raises SweepFileError for an algorithm or an option that there is not."""
         algorithm = settled(file).algorithm
         pruner = registry.load("pruner", file.pruner.name, file.pruner.options, file.seed)
@@ -79,7 +83,14 @@ class Plan:
             on_nonfinite=file.on_nonfinite,
             grace_s=file.stop.grace,
             store_patience_s=file.store.retry,
+            n_edits=n_edits,
         )
+
+    def first_step(self, trials: Iterable[Trial]) -> int | None:
+        """What programs call their first step: as the file says, else as the first report of the sweep decided."""
+        if self.first is not None:
+            return self.first
+        return next((trial.first for trial in trials if trial.first is not None), None)
 
 
 def settled(file: SweepFile) -> SweepFile:

@@ -43,15 +43,16 @@ class Progress:
 
     A later run replaces all steps from its first step on. Within a run the last report of a step counts for the
     curve and the first for rungs. `first` is what the program calls its first step, 0 or 1; None until it is known.
+    `continues`: the run found a checkpoint; it tells whether a program that names no steps begins again at 1.
     """
 
-    def __init__(self, reporting: Reporting, trial: Trial, first: int | None):
+    def __init__(self, reporting: Reporting, trial: Trial, first: int | None, continues: bool):
         self.reporting = reporting
         self.first = trial.first if trial.first is not None else first
         self.names: set[str] = set()
         self.nonfinite: str | None = None
         self._params: Params = trial.params
-        self._says_steps = False
+        self._continues, self._says_steps = continues, False
         self._fresh = True
         self._points = _points(trial.curve)
         self._firsts = {step: dict(values) for step, values in self._points.items()}
@@ -59,19 +60,26 @@ class Progress:
             for step, value in differing.items():
                 self._firsts[step][name] = value
         self._values, self._step = dict(trial.values), trial.step
-        self.last_step = trial.last_step
+        self._newest: tuple[int, dict[str, float]] = (0, {})
+        self.last_step = max(self._points, default=0)
 
     def add(self, line: Mapping[str, Any], seconds: float) -> Measurement | None:
         """Take one reported object in; None where it holds no number."""
         values = {key: float(value) for key, value in line.items() if type(value) in (int, float) and _fits(value)}
         reported = _step(values.pop(self.reporting.step, None))
-        values = self._with_derived(values)
+        values |= self._derived(values)
         if not values:
             return None
-        self.names |= values.keys()
         step = self._finished(reported, values)
         if self._fresh:
             self._forget_from(step)
+        if step == self._newest[0]:  # several lines may speak of one step, and a derived metric need them all
+            together = {**self._newest[1], **values}
+            values |= self._derived(together)
+            self._newest = (step, together | values)
+        else:
+            self._newest = (step, values)
+        self.names |= values.keys()
         self._note(step, values)
         return Measurement(step, values, seconds)
 
@@ -81,19 +89,20 @@ class Progress:
             trial,
             values=self._values,
             step=self._step,
-            last_step=self.last_step,
+            last_step=max(self.last_step, trial.last_step),
             preemptions=0 if self.last_step > trial.last_step else trial.preemptions,
             first=self.first,
             curve=self._curve(),
         )
 
-    def _with_derived(self, values: dict[str, float]) -> dict[str, float]:
+    def _derived(self, values: Mapping[str, float]) -> dict[str, float]:
+        derived: dict[str, float] = {}
         for name, expression in self.reporting.derived.items():
             try:
-                values[name] = float(expression.evaluate(self._params, values))
+                derived[name] = float(expression.evaluate(self._params, {**values, **derived}))
             except ExpressionError:
-                continue  # a metric that it needs is not in this line
-        return values
+                continue  # a metric that it needs is not reported yet
+        return derived
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
         """The number of finished steps that a line speaks of. A program that never names a step makes one with every
@@ -104,7 +113,7 @@ class Progress:
                 self.first = 0 if reported == 0 else 1
             return reported + 1 - self.first
         if not self._says_steps and any(name in values for name in self.reporting.tracked):
-            return self.last_step + 1
+            return 1 if self._fresh and not self._continues else self.last_step + 1
         return max(self.last_step, 1)
 
     def _forget_from(self, step: int) -> None:
@@ -114,9 +123,13 @@ class Progress:
                 del points[later]
         self.last_step = max(self._points, default=0)
         if self._step is not None and self._step >= step:
-            self._values, self._step = {}, None
-            for known in sorted(self._points):
-                self._consider(known, self._points[known])
+            self._choose_again()
+
+    def _choose_again(self) -> None:
+        """The step that gave the values is gone, or is not the best any more. Of the others only curves are known."""
+        self._values, self._step = {}, None
+        for known in sorted(self._points):
+            self._consider(known, self._points[known])
 
     def _note(self, step: int, values: dict[str, float]) -> None:
         tracked = {name: values[name] for name in self.reporting.tracked if name in values}
@@ -126,29 +139,40 @@ class Progress:
         self._firsts.setdefault(step, {})
         self._firsts[step] = tracked | self._firsts[step]
         self.last_step = max(self.last_step, step)
-        self._consider(step, values)
+        if step == self._step and self._worsens(values):
+            self._choose_again()
+        self._consider(step, self._newest[1])
         if len(self._points) > 4 * MAX_POINTS:
             kept = set(self._thinned())
             for points in (self._points, self._firsts):
-                for step in [known for known in points if known not in kept]:
-                    del points[step]
+                for known in [known for known in points if known not in kept]:
+                    del points[known]
 
     def _consider(self, step: int, values: Mapping[str, float]) -> None:
         """Make `values` those of the trial where they are better, or later, or belong to the same step."""
-        if step == self._step:
-            values = {**self._values, **values}
-        elif self.reporting.metric not in values or (self.reporting.reduce == "best" and not self._improves(values)):
+        if step != self._step and not self._leads(step, values):
             return
         self._step = step
         self._values = dict(list(values.items())[:MAX_VALUES]) if len(values) > MAX_VALUES else dict(values)
 
-    def _improves(self, values: Mapping[str, float]) -> bool:
-        if not self._values:
-            return True
-        new, old = values[self.reporting.metric], self._values[self.reporting.metric]
-        if math.isnan(new) or math.isnan(old):
-            return math.isnan(old) and not math.isnan(new)
-        return new > old if self.reporting.maximize else new < old
+    def _leads(self, step: int, values: Mapping[str, float]) -> bool:
+        if self.reporting.metric not in values:
+            return False
+        if self.reporting.reduce == "last":
+            return self._step is None or step > self._step
+        return not self._values or self._better(values, self._values)
+
+    def _worsens(self, values: Mapping[str, float]) -> bool:
+        """Whether a later report of the step that gave the values takes back what made it the best."""
+        return (
+            self.reporting.reduce == "best" and self.reporting.metric in values and self._better(self._values, values)
+        )
+
+    def _better(self, one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+        a, b = one[self.reporting.metric], other[self.reporting.metric]
+        if math.isnan(a) or math.isnan(b):
+            return math.isnan(b) and not math.isnan(a)
+        return a > b if self.reporting.maximize else a < b
 
     def _thinned(self) -> Sequence[int]:
         steps = sorted(self._points)

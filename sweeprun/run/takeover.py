@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sweeprun import processes
 from sweeprun.executors.base import Ended
+from sweeprun.launch import processes
+from sweeprun.run.outcome import STDERR_LINES, Traces
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.store.liveness import Observer
 from sweeprun.store.metrics import Tail, last_lines
 from sweeprun.trial import Run, Trial
-
-STDERR_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +24,53 @@ class Remains:
 
     trial: Trial
     end: Ended | None
-    names: frozenset[str]
-    stderr: tuple[str, ...]
+    traces: Traces
 
 
-def remains(layout: Layout, trial: Trial, observer: Observer, reporting: Reporting) -> Remains | None:
-    """What is left of a running trial; None while its worker, or the launcher that ends its tree, is alive."""
+def remains(
+    layout: Layout, trial: Trial, observer: Observer, reporting: Reporting, first: int | None
+) -> Remains | None:
+    """What is left of a running trial; None while its worker, or the launcher that ends its tree, is alive.
+
+    `first` is what programs of this sweep call their first step; None: not known yet.
+    """
     if observer.alive(trial.worker):
         return None
     files = runs.files(layout, trial)
+    command = runs.read_json(files.command) or {}
     worker = observer.worker(trial.worker)
     if worker is None or worker.here:
-        if runs.read_json(files.exit) is None and _launcher_lives(files):
+        if runs.read_json(files.exit) is None and _lives(command.get("launcher")):
             return None
-        processes.end_leftovers([trial.uid], within_s=5.0)
-    exit_ = runs.read_json(files.exit)
-    progress = Progress(reporting, trial, None)
+        if processes.end_leftovers([trial.uid], within_s=5.0):
+            return None  # something hangs in the kernel and may still write
+    return _read(trial, files, command, reporting, first)
+
+
+def _read(
+    trial: Trial, files: RunFiles, command: Mapping[str, Any], reporting: Reporting, first: int | None
+) -> Remains:
+    progress = Progress(reporting, trial, first, command.get("continues", False))
     for line in Tail(reporting.source(files)).read(final=True):
         progress.add(line, 0.0)
-    trial = progress.trial(trial)
-    run = trial.runs[-1]
-    if exit_ is not None:
-        run = Run(run.started, float(exit_["seconds"]), memory_bytes=int(exit_["memory_bytes"]))
-    else:
-        run = replace(run, seconds=_age(files, run.started))
+    reached = progress.trial(trial)
+    exit_ = runs.read_json(files.exit)
+    started = trial.runs[-1].started
+    seconds = _age(files, started) if exit_ is None else float(exit_["seconds"])
+    memory_bytes = 0 if exit_ is None else int(exit_["memory_bytes"])
+    run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes)
     end = _end(trial.number, exit_) if exit_ is not None and exit_["ended_by"] == "program" else None
-    stderr = last_lines(files.stderr, STDERR_LINES)
-    return Remains(replace(trial, runs=(*trial.runs[:-1], run)), end, frozenset(progress.names), stderr)
+    progressed = reached.last_step > trial.last_step
+    traces = Traces(frozenset(progress.names), progressed, last_lines(files.stderr, STDERR_LINES))
+    return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, traces)
 
 
-def _launcher_lives(files: RunFiles) -> bool:
-    command = runs.read_json(files.command)
-    if command is None:
+def _lives(launcher: list[int | None] | None) -> bool:
+    """Whether the process that command.json names is alive: its pid, and its start time where it had one."""
+    if launcher is None:
         return False
-    pid, start_time = command["launcher"]
-    return processes.start_time(pid) == start_time
+    pid, start_time = launcher
+    return pid is not None and start_time is not None and processes.start_time(pid) == start_time
 
 
 def _age(files: RunFiles, started: float) -> float:

@@ -8,53 +8,35 @@ from __future__ import annotations
 
 import errno
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from sweeprun.errors import StoreError
 from sweeprun.executors.base import Ended, Executor, Job, Lease, NoRoom, SpawnFailed, Started
+from sweeprun.executors.base import Event as Happened
 from sweeprun.history import History
 from sweeprun.pruners.base import Action
 from sweeprun.run import launching
 from sweeprun.run.budget import Halt, Reached
 from sweeprun.run.claim import Claims, Nothing
-from sweeprun.run.events import Event, EventName
+from sweeprun.run.events import Event
+from sweeprun.run.fence import Fence
 from sweeprun.run.followed import Followed
-from sweeprun.run.ledger import Ledger, Settled
+from sweeprun.run.halting import Halting, Switch
+from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
+from sweeprun.run.news import News, lost_to_another
 from sweeprun.run.outcome import Request, ended, not_spawned, retried
 from sweeprun.run.plan import Plan
-from sweeprun.run.takeover import STDERR_LINES
 from sweeprun.store.liveness import Membership, Observer
-from sweeprun.store.metrics import last_lines
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Measurement, Trial, TrialState
 
+__all__ = ["Switch", "Worker"]
+
 PATIENCE_S = 0.2
 TRANSIENT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-SPAWN_FAILURES = 5  # of one kind in a row end the sweep
 UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
-EVENT_OF: Mapping[TrialState, EventName] = {
-    TrialState.COMPLETE: "trial_completed",
-    TrialState.PRUNED: "trial_pruned",
-    TrialState.FAILED: "trial_failed",
-    TrialState.PAUSED: "trial_paused",
-    TrialState.WAITING: "trial_waiting",
-}
-
-
-@dataclass(slots=True)
-class Switch:
-    """How the outside asks a worker to leave. `level` 1: no new trials; 2: running ones are ended and wait; 3: at
-    once. Set by signal handlers and timeouts; `why` is for people."""
-
-    level: int = 0
-    why: str = ""
-
-    def turn(self, level: int, why: str) -> None:
-        if level > self.level:
-            self.level, self.why = level, why
 
 
 class Worker:
@@ -71,38 +53,51 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ):
-        self._sweep, self._plan, self._executor, self._member = sweep, plan, executor, member
-        self._observer, self._switch, self._clock, self._now = observer, switch, clock, now
-        uuid = member.worker.uuid
-        self._ledger = Ledger(sweep, uuid, member.log, clock)
-        self._claims = Claims(sweep, plan, self._ledger, observer, uuid)
-        self._followed = Followed(sweep.layout, plan.reporting)
+        self._sweep, self._executor = sweep, executor
+        self._switch, self._clock, self._me = switch, clock, member.worker.uuid
+        self._member, self._observer = member, observer
+        self._fence = Fence(member, observer)
+        self._ledger = Ledger(sweep, self._me, member.log, clock)
+        self._halting = Halting(sweep, plan, switch, self._ledger, now, observer.alive)
         self._live: dict[int, Live] = {}
-        self._history = History(plan.space, plan.objectives, sweep.trials())
-        self._obeyed = sweep.stop_request()
-        self._exhausted = False
+        self._fenced = False
         self._not_before = 0.0
-        self._spawn_failures: Counter[str] = Counter()
-        self._best: int | None = None
         self._waits_for = ""
         self.halt: Reached | None = None
+        self._adopt(plan)
+
+    def _adopt(self, plan: Plan) -> None:
+        """Go by `plan` from now on: ours at first, then what others have changed."""
+        self._plan = plan
+        self._halting.adopt(plan)
+        self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
+        self._followed = Followed(self._sweep.layout, plan.reporting)
+        self._news = News()
+        self._know(History(plan.space, plan.objectives, self._sweep.trials()))
+        self._exhausted = False
+        self._fruitless: History | None = None
+
+    def _know(self, history: History) -> None:
+        self._history = history
+        self._underway = tuple(trial for trial in history.trials if trial.state in UNDERWAY)
 
     def work(self) -> Iterator[Event]:
         """Work until the sweep is finished or we are asked to leave. `halt` says in the end why."""
         yield Event("sweep_started", said={"dir": str(self._sweep.layout.directory)})
+        last_words: list[Event] = []
         try:
             self._refresh()
             while not self._over():
                 yield from self._fill()
                 yield from self._heed(self._executor.poll(PATIENCE_S))
-                self._member.beat()
+                yield from self._settle()
+                self._stay_seen()
                 self._refresh()
                 yield from self._watch()
                 self._enforce()
-                yield from self._settle()
         finally:
-            self._leave()
-        yield from self._settle()
+            last_words += self._leave()
+        yield from last_words
         yield Event("sweep_finished", said={"reason": self.halt.key if self.halt else "", "why": self._why()})
 
     def wake(self) -> None:
@@ -117,41 +112,33 @@ class Worker:
     # ---- what has changed
 
     def _refresh(self) -> None:
+        if len(self._sweep.edits) > self._plan.n_edits:
+            self._adopt(Plan.load(self._sweep))
         trials = self._sweep.trials()
         for live in self._live.values():
             current = trials[live.record.number]
-            if live.owned and (current.worker != self._member.worker.uuid or current.n != live.record.n):
+            if live.owned and (current.worker != self._me or current.n != live.record.n):
                 live.owned = False
-                self._ask(live, "drop", f"worker {current.worker[:8]} has taken it over")
+                # Whoever owns it now has its checkpoint: nothing that this process may still save would count.
+                self._ask(live, "drop", f"worker {current.worker[:8]} has taken it over", grace_s=0.0)
             elif live.owned:
                 trials[live.record.number] = live.trial
         if self._plan.needs_curves:
             others = [t for t in trials if t.state is TrialState.RUNNING and t.number not in self._live]
-            for number, trial in self._followed.read(others, self._first_step()).items():
+            for number, trial in self._followed.read(others, self._plan.first_step(trials)).items():
                 trials[number] = trial
-        self._history = self._history.advance(trials)
-        self.halt = self._halted()
-
-    def _halted(self) -> Reached | None:
-        if self._switch.level:
-            return Reached("switch", Halt.FINISH if self._switch.level == 1 else Halt.STOP, self._switch.why)
-        request = self._sweep.stop_request()
-        if request is not None and request != self._obeyed:
-            return Reached("stop", Halt.STOP if request.now else Halt.FINISH, "sweeprun stop was typed")
-        if self._ledger.trouble is not None and self._ledger.trouble_s > self._plan.store_patience_s:
-            return Reached("store", Halt.STOP, str(self._ledger.trouble))
-        kind, n = next(iter(self._spawn_failures.most_common(1)), ("", 0))
-        if n >= SPAWN_FAILURES:
-            return Reached("failures", Halt.FINISH, f"{n} trials in a row could not be started: {kind}")
-        return self._plan.budget.reached(self._history, self._now(), self._plan.forgiven)
+        if tuple(trials) != self._history.trials:  # most turns of the loop bring nothing new
+            self._know(self._history.advance(trials))
+        self.halt = self._halting.reached(self._history)
 
     def _over(self) -> bool:
-        if self._live or (self._ledger.trouble is None and self._ledger.owed):
+        if self._live:
             return False
+        if self._ledger.owed:
+            return self._ledger.trouble is not None and self._halting.impatient
         if self.halt is not None and self.halt.key != "trials":
-            return self.halt.key == "store" or not self._ledger.owed
-        done = self.halt is not None or self._exhausted
-        return done and not any(trial.state in UNDERWAY for trial in self._history.trials)
+            return True
+        return (self.halt is not None or self._exhausted) and not self._underway
 
     def _why(self) -> str:
         if self.halt is not None:
@@ -164,44 +151,46 @@ class Worker:
         while self._may_start():
             lease = self._executor.lease()
             if isinstance(lease, NoRoom):
-                if len(self._live) == 0 and lease.why != self._waits_for:
+                if not self._live and lease.why != self._waits_for:
                     yield Event("notice", said={"text": f"waiting: {lease.why}"})
                 self._waits_for = lease.why
                 return
-            trial = self._claims.next(self._history, self._live.__contains__, self._may_create)
-            if isinstance(trial, Nothing):
-                self._exhausted = trial.exhausted
-                lease.release()
-                return
             self._waits_for = ""
+            trial = self._claims.next(self._history, self._live.keys(), self._halting.may_create)
+            if isinstance(trial, Nothing):
+                lease.release()
+                if self._ledger.trouble is None:
+                    self._exhausted, self._fruitless = trial.exhausted, self._history
+                return
             try:
                 job, live = self._prepared(trial, lease)
             except StoreError as error:
                 lease.release()
                 self._ledger.refused(error)
                 return
+            self._ledger.accepted()
             self._live[trial.number] = live
             self._executor.start(job)
 
     def _prepared(self, trial: Trial, lease: Lease) -> tuple[Job, Live]:
-        first = self._first_step()
+        first = self._plan.first_step(self._history.trials)
         return launching.prepare(self._plan, self._sweep, trial, lease, self._executor, first, self._clock())
 
     def _may_start(self) -> bool:
-        if self.halt is not None and self.halt.key != "trials":
+        if self._fenced or (self.halt is not None and self.halt.key != "trials"):
             return False
-        return self._ledger.trouble is None and self._clock() >= self._not_before
-
-    def _may_create(self, history: History) -> bool:
-        return self._plan.budget.reached(history, self._now(), self._plan.forgiven) is None
+        if self._ledger.trouble is not None or self._clock() < self._not_before:
+            return False
+        # The lock is not taken for nothing: where there was nothing to claim, something must have changed.
+        return self._history is not self._fruitless or self._claims.orphaned(self._underway, self._live.keys())
 
     # ---- watching
 
-    def _heed(self, events: list[Started | SpawnFailed | Ended]) -> Iterator[Event]:
-        for event in events:
-            live = self._live[event.trial]
+    def _heed(self, happened: Iterable[Happened]) -> Iterator[Event]:
+        for event in happened:
             if isinstance(event, Started):
-                self._spawn_failures.clear()
+                live = self._live[event.trial]
+                self._halting.started()
                 said = {"pid": event.pid, "run": live.record.run, "devices": list(live.lease.devices)}
                 yield Event("trial_started", live.trial, said)
             elif isinstance(event, SpawnFailed):
@@ -210,55 +199,42 @@ class Worker:
                 yield from self._finish(self._live.pop(event.trial), event)
 
     def _finish(self, live: Live, end: Ended) -> Iterator[Event]:
-        for measurement in live.read(self._clock(), final=True):
+        now = self._clock()
+        for measurement in live.read(now, final=True):
             yield self._measured(live, measurement)
         if not live.owned:
+            yield lost_to_another(live.trial)
             return
-        self._check_values(live)
-        stderr = last_lines(live.files.stderr, STDERR_LINES)
-        trial = live.over(end)
-        outcome = ended(end, live.request, trial, self._plan.reporting.metric, live.progress.names, stderr)
+        request = live.request or live.complaint(self._plan)
+        if request is None and end.ended_by == "stop":
+            request = "preempt", "its worker left"
+        trial = live.over(end, now)
+        outcome = ended(end, request, trial, self._plan.reporting.metric, live.traces())
         self._ledger.settle(trial, retried(outcome, trial, self._plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
+        trial = live.over(None, self._clock())
         outcome = not_spawned(event)
         if event.errno in TRANSIENT:
             self._not_before = self._clock() + 1.0
-            outcome = outcome.requeued()
+            self._ledger.settle(trial, outcome.requeued())
         else:
-            self._spawn_failures[outcome.reason] += 1
-        self._ledger.settle(live.over(None), outcome)
+            self._halting.not_spawned(outcome.reason)
+            self._ledger.settle(trial, retried(outcome, trial, self._plan.retry))
 
     def _watch(self) -> Iterator[Event]:
         for live in list(self._live.values()):
             measurements = live.read(self._clock())
             for measurement in measurements:
                 yield self._measured(live, measurement)
-            if live.request is None:
-                self._check_values(live)
-                self._check_limits(live)
-            if live.request is None and measurements:
+            request = live.request or live.complaint(self._plan) or live.overdue(self._plan, self._clock())
+            if request is not None and live.request is None:
+                self._ask(live, *request)
+            elif request is None and measurements:
                 self._judge(live)
 
     def _measured(self, live: Live, measurement: Measurement) -> Event:
         return Event("metric", live.trial, {"step": measurement.step, "values": dict(measurement.values)})
-
-    def _check_values(self, live: Live) -> None:
-        name = live.progress.nonfinite
-        if name is None or self._plan.on_nonfinite == "ignore" or live.request is not None:
-            return
-        request: Request = "nan" if self._plan.on_nonfinite == "fail" else "prune"
-        self._ask(live, request, f"{name} became NaN or infinite at step {live.progress.last_step}")
-
-    def _check_limits(self, live: Live) -> None:
-        now = self._clock()
-        wall, silence = self._plan.trial_wall_s, self._plan.no_progress_s
-        if wall is not None and live.spent_s(now) > wall:
-            self._ask(live, "timeout", f"it ran longer than budget.trial_wall, {wall:g} s")
-        elif silence is not None and live.silent_s(now) > silence:
-            self._ask(live, "hang", f"no metric and no output for {silence:g} s (budget.no_progress)")
-        elif self._sweep.layout.trial_stop(live.record.number).exists():
-            self._ask(live, "prune", "sweeprun stop --trial was typed")
 
     def _judge(self, live: Live) -> None:
         trials = list(self._history.trials)
@@ -271,8 +247,18 @@ class Worker:
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
         """Ask a run to end. Programs that use the helper see the file `stop`, all others the signal."""
         live.request = live.request or (request, why)
-        live.files.stop.touch(mode=0o600)
+        with suppress(OSError):  # a full disk: the signal is what counts
+            live.files.stop.touch(mode=0o600)
         self._executor.stop(live.record.number, self._plan.grace_s if grace_s is None else grace_s)
+
+    def _stay_seen(self) -> None:
+        silent_s = self._fence.beat()
+        self._fenced = silent_s is not None
+        if silent_s is not None:
+            grace_s = min(self._plan.grace_s, self._fence.grace_s)
+            for live in self._live.values():
+                if live.request is None:
+                    self._ask(live, "preempt", f"its worker could not show for {silent_s:.0f} s that it lives", grace_s)
 
     def _enforce(self) -> None:
         if self.halt is None or self.halt.halt is Halt.FINISH:
@@ -285,31 +271,13 @@ class Worker:
 
     # ---- saying
 
-    def _settle(self) -> Iterator[Event]:
-        for settled in self._ledger.said():
-            yield from self._told(settled)
+    def _settle(self, last: bool = False) -> Iterator[Event]:
+        return self._news.told(self._ledger.said(last), self._history)
 
-    def _told(self, settled: Settled) -> Iterator[Event]:
-        trial = settled.trial
-        if not settled.kept:
-            yield Event("notice", trial, {"text": f"trial {trial.number} belongs to another worker now"})
-            return
-        yield Event(EVENT_OF[trial.state], trial, {"reason": settled.outcome.reason})
-        if trial.state is not TrialState.COMPLETE:
-            return
-        best = None if self._best is None else self._history.loss(self._history.trials[self._best])
-        if best is None or self._history.loss(trial) < best:
-            self._best = trial.number
-            yield Event("best_changed", trial, {"values": dict(trial.values)})
-
-    def _leave(self) -> None:
-        for live in self._live.values():
-            live.request = live.request or ("preempt", "the worker left")
-        for event in self._executor.close(self._plan.grace_s if self._switch.level < 3 else 0.0):
-            if isinstance(event, Ended) and event.trial in self._live:
-                for _ in self._finish(self._live.pop(event.trial), event):
-                    continue
-        self._member.leave()
-
-    def _first_step(self) -> int | None:
-        return next((trial.first for trial in self._history.trials if trial.first is not None), self._plan.first)
+    def _leave(self) -> list[Event]:
+        """End what runs and say what became of it; returns what there is to tell, if anybody still listens."""
+        try:
+            happened = self._executor.close(self._plan.grace_s if self._switch.level < 3 else 0.0)
+            return [*self._heed(happened), *self._settle(last=True)]
+        finally:
+            self._member.leave()

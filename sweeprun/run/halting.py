@@ -1,0 +1,103 @@
+"""Everything that can end a worker's work, the hardest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sweeprun.history import History
+from sweeprun.run.budget import Halt, Reached
+from sweeprun.run.ledger import Ledger
+from sweeprun.run.plan import Plan
+from sweeprun.store.sweep import Sweep
+
+SPAWN_FAILURES = 5  # of one kind in a row end the sweep
+WALL_LOOK_S = 10.0  # at the latest; adding up ten thousand runs is not for every turn of the loop
+
+
+@dataclass(slots=True)
+class Switch:
+    """How the outside asks a worker to leave. `level` 1: no new trials; 2: running ones are ended and wait; 3: at
+    once. Set by signal handlers and timeouts; `why` is for people."""
+
+    level: int = 0
+    why: str = ""
+
+    def turn(self, level: int, why: str) -> None:
+        if level > self.level:
+            self.level, self.why = level, why
+
+
+class Halting:
+    """Tells whether a worker goes on. `plan` and the callables are the worker's; `now` is the time of day."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        plan: Plan,
+        switch: Switch,
+        ledger: Ledger,
+        now: Callable[[], float],
+        alive: Callable[[str], bool],
+    ):
+        self._sweep, self._plan, self._switch, self._ledger = sweep, plan, switch, ledger
+        self._now, self._alive = now, alive
+        self._obeyed = sweep.stop_request()  # of a time before ours
+        self._spawn_failure, self._n_spawn_failures = "", 0
+        self._look_at = float("-inf")
+        self._judged: tuple[History, Reached | None] | None = None
+
+    def adopt(self, plan: Plan) -> None:
+        """Go by `plan` from now on."""
+        self._plan, self._judged, self._look_at = plan, None, float("-inf")
+
+    def started(self) -> None:
+        """A trial could be started."""
+        self._n_spawn_failures = 0
+
+    def not_spawned(self, how: str) -> None:
+        """A trial could not be started, and never will."""
+        self._n_spawn_failures = self._n_spawn_failures + 1 if how == self._spawn_failure else 1
+        self._spawn_failure = how
+
+    def reached(self, history: History) -> Reached | None:
+        """What ends the work now; None: nothing."""
+        return self._told() or self._stuck() or self._expired(history) or self._spent(history)
+
+    def may_create(self, history: History) -> bool:
+        """Whether the budget allows one more configuration."""
+        return self._plan.budget.reached(history, self._now(), self._plan.forgiven, self._alive) is None
+
+    @property
+    def impatient(self) -> bool:
+        """Whether not even what has ended can wait any longer for the disk: its exit.json must do."""
+        return self._switch.level > 1 or self._ledger.trouble_s > self._plan.store_patience_s
+
+    def _told(self) -> Reached | None:
+        if self._switch.level:
+            return Reached("switch", Halt.FINISH if self._switch.level == 1 else Halt.STOP, self._switch.why)
+        request = self._sweep.stop_request()
+        if request is not None and request != self._obeyed:
+            return Reached("stop", Halt.STOP if request.now else Halt.FINISH, "sweeprun stop was typed")
+        return None
+
+    def _stuck(self) -> Reached | None:
+        if self._ledger.trouble is not None and self._ledger.trouble_s > self._plan.store_patience_s:
+            return Reached("store", Halt.STOP, str(self._ledger.trouble))
+        if self._n_spawn_failures >= SPAWN_FAILURES:
+            why = f"{self._n_spawn_failures} trials in a row could not be started: {self._spawn_failure}"
+            return Reached("failures", Halt.FINISH, why)
+        return None
+
+    def _expired(self, history: History) -> Reached | None:
+        now = self._now()
+        if now < self._look_at:
+            return None
+        left_s = self._plan.budget.time_left_s(history.trials, now, self._alive)
+        self._look_at = now + min(left_s, WALL_LOOK_S)
+        return self._plan.budget.expired(history.trials, now, self._alive) if left_s <= 0 else None
+
+    def _spent(self, history: History) -> Reached | None:
+        if self._judged is None or self._judged[0] is not history:
+            self._judged = history, self._plan.budget.spent(history, self._plan.forgiven)
+        return self._judged[1]
