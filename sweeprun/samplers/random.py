@@ -43,7 +43,7 @@ class RandomSampler(Sampler):
 
 
 def _gates(history: History) -> list[tuple[int, Floats, Flags]]:
-    """For each gate: its coordinate, the centers of its cells (k,) and which of them had the fewest trials (k,)."""
+    """For each gate: its coordinate, its cells' centers (k,), and which of them lag most behind their share (k,)."""
     U, active = history.points
     gates = []
     for gate in history.space.gates:
