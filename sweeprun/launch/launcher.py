@@ -214,5 +214,8 @@ def main(socket_fd: int) -> None:
     for name in _IGNORED:
         signal.signal(signal.Signals[name], signal.SIG_IGN)  # for the worker to act on; schedulers signal everyone
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked SIGCHLD would be inherited
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a worker without streams: a pipe of ours must not be one
+        pass
+    os.close(spare)
     become_subreaper()
     LauncherProcess(Channel(socket.socket(fileno=socket_fd))).run()

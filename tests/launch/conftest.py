@@ -32,7 +32,8 @@ class Stage:
         trial, self._count = self._count, self._count + 1
         run_dir = self.directory / f"run-{trial}"
         run_dir.mkdir()
-        os.mkfifo(run_dir / "said")
+        for fifo in ("said", "go"):
+            os.mkfifo(run_dir / fifo)
         uid = f"{self.directory.name}-{os.getpid()}-{trial}"
         env = {"PATH": os.environ["PATH"], "SWEEPRUN_TRIAL_UID": uid, "RUN": str(run_dir)} | env
         return Order(trial, uid, argv, env, cwd or self.directory, run_dir, fds)
@@ -69,6 +70,11 @@ class Stage:
     def said(order: Order) -> list[int]:
         """The pids that the program wrote into its FIFO; waits for them."""
         return [int(word) for word in (order.run_dir / "said").read_text().split()]
+
+    @staticmethod
+    def let_go(order: Order) -> None:
+        """Lets a program go on that reads its other FIFO."""
+        (order.run_dir / "go").write_text("")
 
     @staticmethod
     def alive(pid: int) -> bool:

@@ -32,13 +32,17 @@ if os.fork() == 0:
 os.wait()
 if "leave" not in sys.argv:
     signal.pause()
+open(os.environ["RUN"] + "/go").read()
 """
 
 
 def escape(stage: Stage, *how: str) -> tuple[object, int]:
     order = stage.spawn(sys.executable, "-I", "-S", "-c", ESCAPE, *how)
     stage.await_event(order, Started)
-    return order, stage.said(order)[0]
+    grandchild = stage.said(order)[0]
+    if "leave" in how:
+        stage.let_go(order)
+    return order, grandchild
 
 
 def test_a_program_may_end_within_its_grace(stage: Stage) -> None:
@@ -134,9 +138,10 @@ def test_a_leftover_may_end_by_itself_on_sigterm(stage: Stage) -> None:
 
 def test_a_leftover_without_a_cookie_is_known_by_its_session(stage: Stage) -> None:
     neighbour = stage.shell("echo $$ > $RUN/said; exec sleep 60")
-    order = stage.shell("env -i sleep 60 & echo $! > $RUN/said")
+    order = stage.shell('env -i sh -c "echo \\$\\$ > $RUN/said; exec sleep 60" & read line < $RUN/go')
     stage.said(neighbour)
     leftover = stage.said(order)[0]
+    stage.let_go(order)
     assert stage.end(order).leftovers == 1
     assert not stage.alive(leftover)
 
@@ -174,12 +179,8 @@ for i in range(500):
     if os.fork() == 0:
         if i % 2:
             os.setsid()
-        if i % 50 == 0:
-            while True:
-                if os.fork() == 0:
-                    os.setsid()
-                else:
-                    os._exit(0)
+        if i % 50 == 0 and os.fork() == 0:
+            os.setsid()
         signal.pause()
 with open(os.environ["RUN"] + "/said", "w") as fifo:
     fifo.write(str(os.getpid()))

@@ -183,6 +183,14 @@ def test_a_device_is_used_again_when_its_memory_is_free(
     assert leased(slots)
 
 
+def test_a_device_that_got_free_is_shared_at_once(open_slots: Callable[..., Slots], nvml: FakeNvml) -> None:
+    slots = open_slots(gpus=0.5, only=("0",))
+    leased(slots).release()
+    leased(slots)
+    nvml.used[FIRST] = 20 * GIB
+    assert leased(slots).devices == ("GPU 0",)
+
+
 def test_a_device_that_does_not_get_free_is_quarantined_until_it_does(
     open_slots: Callable[..., Slots], nvml: FakeNvml, clock: list[float]
 ) -> None:

@@ -45,7 +45,7 @@ def test_the_exit_file_says_what_the_event_says(stage: Stage) -> None:
     record = json.loads((order.run_dir / "exit.json").read_text())
     assert record.pop("format") == 1
     assert record == {name: getattr(ended, name) for name in record}
-    assert set(os.listdir(order.run_dir)) == {"exit.json", "said", "stdout.log", "stderr.log"}
+    assert set(os.listdir(order.run_dir)) == {"exit.json", "go", "said", "stdout.log", "stderr.log"}
 
 
 def test_a_second_run_of_a_program_appends_to_its_output(stage: Stage) -> None:
@@ -116,11 +116,14 @@ def test_no_process_to_be_had_is_a_refusal_with_its_errno(stage: Stage) -> None:
     assert stage.end(stage.spawn("true")).code == 0
 
 
-def test_leases_that_find_no_room_in_the_launcher_refuse_that_order_alone(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", [0, 1])
+def test_leases_that_find_no_room_in_the_launcher_refuse_that_order_alone(
+    stage: Stage, tmp_path: Path, room: int
+) -> None:
     pid, _ = stage.launcher.identity
     stage.end(stage.spawn("true"))
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + 1, hard))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + room, hard))
     lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
     assert refused(stage, "true", fds=(lease, lease, lease)).errno == errno.EMFILE
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
@@ -183,15 +186,19 @@ from pathlib import Path
 for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
     signal.signal(signum, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1])
-for fd in (0, 1, 2):
-    os.close(fd)
 from sweeprun.launch.control import Launcher
 from sweeprun.launch.events import Ended, Order
 launcher = Launcher()
-argv = ["grep", "^Sig", "/proc/self/status"]
-launcher.spawn(Order(0, "u", argv, {{"PATH": os.environ["PATH"]}}, Path("/"), Path({str(tmp_path)!r})))
-while not any(isinstance(event, Ended) for event in launcher.poll(10)):
-    pass
+
+def run(*argv):
+    launcher.spawn(Order(0, "u", argv, {{"PATH": os.environ["PATH"]}}, Path("/"), Path({str(tmp_path)!r})))
+    while not any(isinstance(event, Ended) for event in launcher.poll(10)):
+        pass
+
+run("sh", "-c", "kill -9 $PPID")  # another launcher follows, which is started without streams
+for fd in (0, 1, 2):
+    os.close(fd)
+run("grep", "^Sig", "/proc/self/status")
 launcher.close(0)
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
