@@ -29,14 +29,16 @@ class Index:
         self._layout, self._uid = layout, uid
         self._log_offsets: dict[str, int] = {}
         self._stale: set[int] = set()
+        self._damaged: set[int] = set()
         self.strangers: list[Path] = []
         self.trials: list[Trial] = []
         self.n_saved = 0
         self._scan()
 
     def refresh(self) -> None:
-        """Read what the logs say has changed, and the trial after the last one, which a log may not name yet."""
-        self._stale |= self._logged()
+        """Read what the logs say has changed, the damaged once more (a disk may recover), and the trial after the
+        last one, which a log may not name yet."""
+        self._stale |= self._logged() | self._damaged
         while self._stale:  # one by one: a read that fails leaves the others to the next refresh
             self.read(min(self._stale))
             self._stale.remove(min(self._stale))
@@ -49,14 +51,18 @@ class Index:
             if self.read(len(self.trials)) is None:
                 return None
         known = self.trials[number] if number < len(self.trials) else None
-        trial = self._follow(number, known)
-        if trial is None:
-            return None
-        if known is None:
-            self.trials.append(trial)
-        else:
-            self.trials[number] = trial
+        trial = self._follow(number, None if known is None or known.damaged else known)
+        if trial is None or trial == known:
+            return known
+        self._keep(number, trial)
         return trial
+
+    def _keep(self, number: int, trial: Trial) -> None:
+        self.trials[number : number + 1] = [trial]
+        if trial.damaged:
+            self._damaged.add(number)
+        else:
+            self._damaged.discard(number)
 
     def _follow(self, number: int, trial: Trial | None) -> Trial | None:
         if trial is not None and trial.state.final:
@@ -98,7 +104,7 @@ class Index:
         self.n_saved = len(saved)
         for number in range(self._highest() + 1):
             trial = saved.get(number) or self._follow(number, None)
-            self.trials.append(trial or _damaged(number, None, f"{self._layout.trial(number)}: missing"))
+            self._keep(number, trial or _damaged(number, None, f"{self._layout.trial(number)}: missing"))
 
     def _highest(self) -> int:
         highest = -1

@@ -127,7 +127,7 @@ class Sweep:
                 durable.encode(record),
                 trial.uid.encode(),
             )
-        found = self._read_back(trial.number)
+        found = self._read_back(trial.number, won)
         if not won:
             raise NumberTaken
         _append(log, trial.number)
@@ -147,7 +147,7 @@ class Sweep:
                 durable.fsync_directory(target.parent.parent)
             data = durable.encode(record)
             won = durable.put_if_absent(self.layout.scratch, target, data, identity.encode())
-        now = self._read_back(trial.number)
+        now = self._read_back(trial.number, won)
         if not won:
             raise Superseded(now)
         _append(log, trial.number)
@@ -223,11 +223,13 @@ class Sweep:
         said = {key: value for key, value in record.items() if key not in ("at", "id")}
         return hashlib.sha256(self._writer + durable.encode(said)).hexdigest()[:32]
 
-    def _read_back(self, number: int) -> Trial:
+    def _read_back(self, number: int, ours: bool) -> Trial:
+        """Trial `number` as it is now; what is `ours` must be there and whole."""
         with durable.reading(self.layout.trial(number)):
             trial = self._opened().read(number)
-        if trial is None:
-            raise StoreError(f"{self.layout.trial(number)} has gone", "look who moves or removes this directory")
+        if trial is None or (ours and trial.damaged):
+            why = trial.reason if trial else f"{self.layout.trial(number)}: gone"
+            raise StoreError(f"a record cannot be read back: {why}", "look at the disk, then: sweeprun resume")
         return trial
 
     def _opened(self) -> Index:

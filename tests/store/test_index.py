@@ -391,3 +391,40 @@ def test_a_damage_says_where_it_is(sweep: Sweep, start: Make) -> None:
     empty(sweep.layout.state(0, 1))
     index = Index(sweep.layout, sweep.uid)
     assert index.trials[0].reason == str(Damaged(sweep.layout.state(0, 1), "empty file"))
+
+
+def test_a_trial_that_can_be_read_again_is_whole_again(
+    sweep: Sweep, start: Make, finish: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [finish(sweep, start(sweep)) for _ in range(2)]
+    real = durable.read_record
+
+    def bad_sector(path: Path, *rest: Any) -> dict[str, Any]:
+        if path.parent.name == "00000001":
+            raise Damaged(path, "cannot be read: Input/output error")
+        return real(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "read_record", bad_sector)
+        again = Sweep(sweep.layout.directory)
+        for _ in range(2):
+            assert [trial.damaged for trial in again.trials()] == [False, True]
+        broken = again.trials()[1]
+        assert again.trials()[1] is broken, "what has not changed stays the same object"
+    assert again.trials() == trials
+
+
+def test_a_record_of_ours_that_cannot_be_read_back_is_not_acknowledged(
+    sweep: Sweep, start: Make, finish: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = start(sweep)
+    with monkeypatch.context() as patch:
+
+        def bad_sector(path: Path, *rest: Any) -> dict[str, Any]:
+            raise Damaged(path, "cannot be read: Input/output error")
+
+        patch.setattr(durable, "read_record", bad_sector)
+        with pytest.raises(StoreError, match=r"read back.*state\.0002"):
+            finish(sweep, trial)
+    assert finish(sweep, trial).state is TrialState.COMPLETE
+    assert states(sweep.trials()) == ["complete"]
