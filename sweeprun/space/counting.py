@@ -18,7 +18,7 @@ from sweeprun.space.conditions import rejects
 from sweeprun.space.declarations import Declaration, Derived
 from sweeprun.trial import Params
 
-MAX_COMBINATIONS = 1_000_000
+MAX_COMBINATIONS = 100_000  # a second or two of going through them
 
 Digits = tuple[int, ...]
 
@@ -26,7 +26,7 @@ Digits = tuple[int, ...]
 class Configurations:
     """The distinct configurations of finite `declarations`, parents first; `owners` maps each name to its declaration.
 
-    Raises SpaceError where a block has more than a million combinations to go through.
+    Raises SpaceError where a block has more than 100 000 combinations to go through.
     """
 
     def __init__(
@@ -103,9 +103,14 @@ class _Block:
         n_values = declaration.count(values)
         if n_values > MAX_COMBINATIONS:
             self._give_up()
-        extended = ((i, {**values, **declaration.nth(i, values)}) for i in range(n_values))
-        touching = [c for c in self.constraints if c.names & {declaration.name, *declaration.names}]
-        return [((*digits, i), after) for i, after in extended if not any(rejects(c, after) for c in touching)]
+        children = []
+        for i in range(n_values):
+            added = declaration.nth(i, values)
+            extended = {**values, **added}
+            touching = (constraint for constraint in self.constraints if constraint.names & added.keys())
+            if not any(rejects(constraint, extended) for constraint in touching):
+                children.append(((*digits, i), extended))
+        return children
 
     def _give_up(self) -> None:
         names = ", ".join(self.declarations[i].name for i in sorted(self.deciding))

@@ -8,6 +8,7 @@ are none), `count` and `nth` list the distinct delivered values.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -158,9 +159,12 @@ class Derived(Declaration):
 
     def deliver(self, values: Values) -> Params:
         try:
-            return {self.name: self.expression.evaluate(values)}
+            value = self.expression.evaluate(values)
         except MissingNameError:
             return {}
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SpaceError(f"{self.name}: {self.expression.text!r} gives {value}, which no program can be handed")
+        return {self.name: value}
 
     def read(self, params: Values, values: Values) -> Params | None:
         return {}

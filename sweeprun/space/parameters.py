@@ -57,9 +57,10 @@ class FloatParameter:
         if self.size is not None and self.step is not None:
             return float((round((value - self.low) / self.step) + 0.5) / self.size)
         if self.log:
-            return _clipped(math.log(value / self.low) / math.log(self.high / self.low))
-        # Halves, because the width of a range such as [-1e308, 1e308] is no float.
-        return _clipped((value / 2 - self.low / 2) / (self.high / 2 - self.low / 2))
+            return _clipped(_log_ratio(self.low, value) / _log_ratio(self.low, self.high))
+        if math.isinf(self.high - self.low):  # [-1e308, 1e308]: its width is no float, half of it is
+            return _clipped((value / 2 - self.low / 2) / (self.high / 2 - self.low / 2))
+        return _clipped((value - self.low) / (self.high - self.low))
 
     def from_unit(self, u: float) -> float:
         if self.size is not None:
@@ -188,6 +189,12 @@ def _cell(u: float, n_cells: int) -> int:
 
 def _cells(low: float, high: float, step: float) -> int:
     return round((Decimal(str(high)) - Decimal(str(low))) / Decimal(str(step))) + 1
+
+
+def _log_ratio(a: float, b: float) -> float:
+    """log(b / a), also where a and b are neighbours or their ratio is no float."""
+    excess = (b - a) / a
+    return math.log(b) - math.log(a) if math.isinf(excess) else math.log1p(excess)
 
 
 def _clipped(u: float) -> float:

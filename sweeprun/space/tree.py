@@ -158,7 +158,7 @@ class Space:
     def size(self) -> int | None:
         """How many distinct configurations satisfy the constraints; None: infinitely many.
 
-        Raises SpaceError where more than a million dependent combinations would have to be gone through.
+        Raises SpaceError where more than 100 000 dependent combinations would have to be gone through.
         """
         return None if self.continuous else self._configurations.size
 
@@ -204,10 +204,11 @@ def _read(declaration: Declaration, params: Mapping[str, Json], values: Params) 
 def _owners(declarations: Sequence[Declaration]) -> dict[str, Declaration]:
     """Which declaration delivers a name; elements of lists have names too."""
     owners: dict[str, Declaration] = {}
+    groups = [d.name for d in declarations if d.name not in d.names]
     for declaration in declarations:
         elements = [e.name for e in declaration.elements] if isinstance(declaration, Repeated) else []
         for name in (*declaration.names, *elements):
-            if name in owners:
+            if name in owners or name in groups:
                 raise SpaceError(f"the parameter {name!r} is declared twice")
             owners[name] = declaration
     return owners

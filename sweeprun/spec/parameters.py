@@ -12,6 +12,7 @@ from sweeprun.space import (
     ALWAYS,
     CategoricalParameter,
     Choice,
+    CircularConditionError,
     Condition,
     Declaration,
     Derived,
@@ -66,6 +67,9 @@ def build_space(
     parsed = [builder.expression(text, ("constraints", i)) for i, text in enumerate(constraints)]
     try:
         return Space(declarations, parsed)
+    except CircularConditionError as error:
+        place = next((leaf.path for leaf in leaves if leaf.name == error.names[0]), ("parameters",))
+        raise MisdeclaredError(place, error.message, error.hint) from None
     except SpaceError as error:
         raise MisdeclaredError(("parameters",), error.message, error.hint) from None
 
