@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -170,7 +171,8 @@ def _end_orphans() -> list[Process]:
         send_all(living, signal.SIGKILL)
         for each in orphans:
             if each.parent == os.getpid():
-                os.waitpid(each.pid, os.WNOHANG)
+                with contextlib.suppress(ChildProcessError):  # where SIGCHLD is ignored the kernel reaps
+                    os.waitpid(each.pid, os.WNOHANG)
         if not living or time.monotonic() > deadline:
             return living
         time.sleep(0.02)  # these die without telling anyone but init's substitute, which polls here

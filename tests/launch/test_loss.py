@@ -68,6 +68,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_takes_all_its_processes_with_it(stage: Stage, tmp_path: Path) -> None:
     process, launcher = worker(tmp_path)
     pids = [int(word) for word in (tmp_path / "said").read_text().split()]
@@ -116,6 +117,36 @@ def test_a_killed_launcher_loses_its_trials_and_is_replaced(stage: Stage) -> Non
     assert stage.end(stage.spawn("true")).code == 0
     after, _ = stage.launcher.identity
     assert after != before
+
+
+# The first of the trials has a grandchild without cookie, session or parent to know it by.
+UNMARKED = """
+import os, signal
+if os.environ["SWEEPRUN_TRIAL_UID"].endswith("-0") and os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execve("/bin/sh", ["sh", "-c", f"echo $$ > {os.environ['RUN']}/said; exec sleep 60"], {})
+    os._exit(0)
+signal.pause()
+"""
+
+
+def test_an_unmarked_process_of_a_killed_launcher_comes_to_the_worker_and_is_ended(stage: Stage) -> None:
+    order = stage.spawn(sys.executable, "-I", "-S", "-c", UNMARKED)
+    grandchild = stage.said(order)[0]
+    os.kill(stage.launcher.identity[0], signal.SIGKILL)
+    assert stage.end(order).launcher_lost
+    assert not stage.alive(grandchild)
+
+
+@pytest.mark.slow
+def test_an_unmarked_process_of_a_killed_worker_is_ended_by_the_launcher(stage: Stage, tmp_path: Path) -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"  # so that both end at the same moment
+    process, launcher = worker(tmp_path, deaf + UNMARKED, n=2)
+    grandchild = int((tmp_path / "said").read_text())
+    kill(process)
+    stage.wait_until(lambda: not stage.alive(launcher))
+    assert not stage.alive(grandchild)
 
 
 def test_events_from_before_the_launchers_death_are_not_lost(stage: Stage) -> None:
