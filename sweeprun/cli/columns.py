@@ -49,8 +49,9 @@ def finished(trial: Trial) -> float | None:
 
 def usual(trials: Sequence[Trial], metric: str) -> list[Column]:
     """What a list shows that was asked for nothing else."""
-    names = ["number", "state", f"metrics.{metric}", *(f"params.{name}" for name in varying(trials))]
-    return [column(name, trials) for name in (*names, "step", "seconds", "reason")]
+    before, after = ("number", "state"), ("step", "seconds", "reason")
+    reported = [_metric(metric, metric), *(_param(name, name) for name in varying(trials))]
+    return [*(Column(name, _FACTS[name]) for name in before), *reported, *(Column(name, _FACTS[name]) for name in after)]
 
 
 def column(name: str, trials: Sequence[Trial]) -> Column:
@@ -60,27 +61,27 @@ def column(name: str, trials: Sequence[Trial]) -> Column:
     """
     prefix, _, rest = name.partition(".")
     if prefix == "metrics" and rest:
-        return _metric(rest)
+        return _metric(name, rest)
     if prefix == "params" and rest:
-        return _param(rest)
+        return _param(name, rest)
     if name in _FACTS:
         return Column(name, _FACTS[name])
     if name in _metrics(trials):
-        return _metric(name)
+        return _metric(name, name)
     if name in _params(trials):
-        return _param(name)
+        return _param(name, name)
     known = [*_FACTS, *_metrics(trials), *_params(trials)]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else None
     raise UsageError(f"there is no column {name!r}; there are {', '.join(known)}", hint)
 
 
-def _metric(name: str) -> Column:
-    return Column(name, lambda trial: trial.values.get(name))
+def _metric(heading: str, name: str) -> Column:
+    return Column(heading, lambda trial: trial.values.get(name))
 
 
-def _param(name: str) -> Column:
-    return Column(name, lambda trial: trial.params.get(name))
+def _param(heading: str, name: str) -> Column:
+    return Column(heading, lambda trial: trial.params.get(name))
 
 
 def _metrics(trials: Sequence[Trial]) -> list[str]:

@@ -41,7 +41,7 @@ def logs(
     files = RunFiles(sweep.layout.run(trial.number, number))
     log = _Log(files.stderr if stderr else files.stdout)
     while True:
-        over = not follow or not _under_way(sweep, trial, number)  # asked before reading: what comes after is nothing
+        over = not follow or _over(sweep, trial, number)  # asked before reading: after its end it prints no more
         if not all(write_bytes(chunk) for chunk in log.new()) or over:
             return
         time.sleep(POLL_S)
@@ -67,6 +67,7 @@ class _Log:
             os.close(fd)
 
 
-def _under_way(sweep: Sweep, trial: Trial, run: int) -> bool:
-    now = sweep.trials()[trial.number]
-    return now.state is TrialState.RUNNING and now.run == run
+def _over(sweep: Sweep, trial: Trial, run: int) -> bool:
+    """Whether that run has ended: it is not the one under way, or the record that ends it is there."""
+    under_way = trial.state is TrialState.RUNNING and trial.run == run
+    return not under_way or sweep.layout.state(trial.number, trial.n + 1).exists()

@@ -51,7 +51,8 @@ def _watch(sweep: Sweep, observer: Observer) -> None:
     """On a terminal the whole standing again and again; elsewhere a line whenever it has changed."""
     last = ""
     while True:
-        standing = Standing.of(sweep, observer)
+        # Opened anew: what a worker could not log on a full disk only a full scan finds.
+        standing = Standing.of(Sweep(sweep.layout.directory), observer)
         line = f"{standing.state}: {_counts(standing)}\n"
         if is_terminal(sys.stdout):
             read = redraw(shown(standing))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,7 +193,7 @@ def test_watching_and_json_exclude_each_other(build: Command, sweeprun: Command)
     assert sweeprun("status", "--watch", "--json").code == 2
 
 
-def test_an_old_sweep_with_hundreds_of_trials_is_shown_at_once(build: Command, sweeprun: Command, tmp_path: Path) -> None:
+def test_a_sweep_of_a_hundred_trials_is_shown_at_once(build: Command, sweeprun: Command) -> None:
     sweep = build()
     for _ in range(100):
         sweep.ended(0.5)
