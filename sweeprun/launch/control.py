@@ -19,7 +19,7 @@ from sweeprun.errors import SweeprunError
 from sweeprun.launch.channel import Channel
 from sweeprun.launch.events import Ended, Event, Order, SpawnFailed, Started
 from sweeprun.launch.prctl import become_subreaper
-from sweeprun.launch.processes import Process, below, children, cookie, end_leftovers, send_all, snapshot, start_time
+from sweeprun.processes import Process, below, children, cookie, end_leftovers, send_all, snapshot, start_time
 
 _EVENTS: Mapping[str, type[Started] | type[SpawnFailed] | type[Ended]] = {
     "started": Started,

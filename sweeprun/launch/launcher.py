@@ -21,8 +21,8 @@ from sweeprun.launch.channel import Channel, Message
 from sweeprun.launch.child import fork_task, fork_trial, refusal
 from sweeprun.launch.exits import exit_record, write_exit_file
 from sweeprun.launch.prctl import become_subreaper
-from sweeprun.launch.processes import descendants, send_all
 from sweeprun.launch.tree import KILL_AGAIN_S, UNKILLABLE_S, Tree, share_out
+from sweeprun.processes import descendants, send_all
 
 WORKER_LOST_GRACE_S = 3.0
 EXIT_FILE_S = 5.0  # a disk that takes longer does not keep the worker from knowing

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Collection, Sequence
 
 from sweeprun.launch.channel import Message
-from sweeprun.launch.processes import Process, below, children, cookie, process, send_all, snapshot
+from sweeprun.processes import Process, below, children, cookie, process, send_all, snapshot
 
 LEFTOVER_GRACE_S = 2.0  # for processes that outlive their program
 UNKILLABLE_S = 5.0  # after that SIGKILL was in vain: the process hangs inside the kernel

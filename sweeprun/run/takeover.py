@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from sweeprun import processes
 from sweeprun.executors.base import Ended
-from sweeprun.launch import processes
 from sweeprun.run.outcome import STDERR_LINES, Traces
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs

@@ -15,7 +15,7 @@ import pytest
 
 from sweeprun.launch.control import Launcher
 from sweeprun.launch.events import Ended, Event, Order, SpawnFailed
-from sweeprun.launch.processes import start_time
+from sweeprun.processes import start_time
 
 
 class Stage:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeprun.launch.events import Ended, Started
-from sweeprun.launch.processes import process
+from sweeprun.processes import process
 
 if TYPE_CHECKING:
     from tests.launch.conftest import Stage

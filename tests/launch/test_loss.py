@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sweeprun.launch.events import Ended, Started
-from sweeprun.launch.processes import by_cookie, end_leftovers
+from sweeprun.processes import by_cookie, end_leftovers
 
 if TYPE_CHECKING:
     from tests.launch.conftest import Stage

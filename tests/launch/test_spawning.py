@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sweeprun.launch.events import Ended, SpawnFailed, Started
-from sweeprun.launch.processes import process
+from sweeprun.processes import process
 
 if TYPE_CHECKING:
     from tests.launch.conftest import Stage

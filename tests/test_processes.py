@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sweeprun.launch.processes import (
+from sweeprun.processes import (
     Process,
     boot_id,
     by_cookie,
