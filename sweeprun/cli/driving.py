@@ -61,7 +61,9 @@ class Drive:
     def work(self, sweep: Sweep) -> int:
         """Work on the sweep until it ends or we are told to leave; the exit code. The best trials go to stdout."""
         code = self._driven(sweep, lambda event: None)
-        say(f"what next: sweeprun best {shown(sweep)} -f command")
+        halt = self._worker.halt if self._worker else None
+        if halt is not None and halt.key == "trials":
+            say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
         if self._events == "-":
             return code
         try:
@@ -102,7 +104,9 @@ class Drive:
     def _exit_code(self, worker: Worker) -> int:
         key = worker.halt.key if worker.halt else ""
         if key == "switch":
-            return {None: TIMEOUT, signal.SIGINT: INTERRUPTED}.get(self._signal, TERMINATED)
+            if self._signal is None:
+                return TIMEOUT
+            return INTERRUPTED if self._signal == signal.SIGINT else TERMINATED
         if key in ("store", "failures"):
             return STORE if key == "store" else FAILURES
         return 0 if key == "stop" or any(trial.values for trial in worker.history.trials) else NO_VALUE

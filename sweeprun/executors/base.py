@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ class Job:
     """One run of a trial, ready to start.
 
     `env` is the whole environment; it holds SWEEPRUN_TRIAL_UID = `uid` and what `lease.env` says. The program's
-    stdout.log and stderr.log and, at its end, exit.json are written into `run_dir`, which exists.
+    stdout.log and stderr.log and, at its end, exit.json are written into `run_dir`, which exists. `stop_signal` is what
+    asks the program to end.
     """
 
     trial: int
@@ -28,6 +30,7 @@ class Job:
     cwd: Path
     run_dir: Path
     lease: Lease
+    stop_signal: int = signal.SIGTERM
 
 
 class Executor(ABC):
@@ -56,7 +59,7 @@ class Executor(ABC):
 
     @abstractmethod
     def stop(self, trial: int, grace_s: float) -> None:
-        """Ends the trial's whole tree: SIGTERM, then SIGKILL after `grace_s`; 0 is SIGKILL at once.
+        """Ends the trial's whole tree: its stop signal, then SIGKILL after `grace_s`; 0 is SIGKILL at once.
 
         A second call can only shorten the time that is left. A trial that is not running is ignored: it may have
         ended a moment ago.

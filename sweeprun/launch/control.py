@@ -78,13 +78,14 @@ class Launcher:
                 "argv": list(order.argv),
                 "env": dict(order.env),
                 "cwd": str(order.cwd),
+                "stop_signal": int(order.stop_signal),
                 "run_dir": str(order.run_dir.absolute()),
             },
             order.fds,
         )
 
     def stop(self, trial: int, grace_s: float) -> None:
-        """SIGTERM to the trial, SIGKILL to all of it `grace_s` later; 0: at once. A second call can only shorten it."""
+        """The stop signal to the trial, SIGKILL to all of it `grace_s` later; 0: at once. A second call only shortens it."""
         if trial in self._orders:
             self._channel.send({"do": "stop", "trial": trial, "grace_s": grace_s})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ class Order:
     """One process of a trial, to be started. `uid` must be in `env` as SWEEPRUN_TRIAL_UID: leftovers are found by it.
 
     `env` is the whole environment of the program. stdout.log, stderr.log and exit.json go into `run_dir`.
-    `fds` are open descriptors that the program inherits: its leases.
+    `fds` are open descriptors that the program inherits: its leases. `stop_signal` asks it to end.
     """
 
     trial: int
@@ -25,6 +26,7 @@ class Order:
     cwd: Path
     run_dir: Path
     fds: tuple[int, ...] = ()
+    stop_signal: int = signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,8 @@ class Lease:
 
 
 def lease_directory() -> Path:
-    """The same for all sweeps of this user on this machine."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(runtime) / "sweeprun" if runtime else Path(f"/tmp/sweeprun-{os.getuid()}")
+    """The same for all sweeps of this user on this machine: no variable that a login has and cron has not moves it."""
+    return Path(f"/tmp/sweeprun-{os.getuid()}")
 
 
 class LeaseFiles:
@@ -104,7 +103,7 @@ class LeaseFiles:
             raise LeaseDirectoryError(
                 f"{directory}: must belong to user {os.getuid()} with mode 0700, but belongs to user "
                 f"{status.st_uid} with mode {stat.S_IMODE(status.st_mode):04o}",
-                hint=f"remove {directory} if it is yours, or set XDG_RUNTIME_DIR to a directory of your own",
+                hint=f"remove it, or have its owner do so: rm -r {directory}",
             )
 
     def take(self, device: Device, hundredths: int, holder: Holder) -> Part | None:

@@ -23,7 +23,7 @@ class Tree:
 
     def __init__(self, order: Message, pid: int, pipe: int, fds: Sequence[int], now: float, oom_kills: int | None):
         self.trial, self.uid, self.run_dir = order["trial"], order["uid"], order["run_dir"]
-        self.pid, self.fds = pid, fds
+        self.pid, self.fds, self.stop_signal = pid, fds, order["stop_signal"]
         self.start_time = forked.start_time if (forked := process(pid)) else 0
         self.oom_kills_before = oom_kills
         self.pipe: int | None = pipe  # until the program runs; see child.fork_trial
@@ -37,12 +37,12 @@ class Tree:
         self._orphaned = self._clean = False
 
     def stop(self, grace_s: float, by: str, now: float) -> None:
-        """SIGTERM now and SIGKILL `grace_s` later; a program that does not run yet is killed at once."""
+        """The stop signal now and SIGKILL `grace_s` later; a program that does not run yet is killed at once."""
         if self.status is None and self.deadline == math.inf:
             self.ended_by = by
             if self.pipe is None and grace_s > 0:
-                self._signal_group(signal.SIGTERM)
-                self._signal_group(signal.SIGCONT)  # a stopped process would not see the SIGTERM
+                self._signal_group(self.stop_signal)
+                self._signal_group(signal.SIGCONT)  # a stopped process would not see it
         self.deadline = min(self.deadline, now + grace_s if self.pipe is None else now)
 
     def exited(self, status: int, memory_bytes: int, cpu_seconds: float, now: float) -> None:

@@ -39,7 +39,7 @@ def prepare(
         }
         runs.write_json(files.command, said)
     progress = Progress(plan.reporting, trial, first, continues)
-    job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease)
+    job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease, plan.stop_signal)
     tail, stop_request = Tail(plan.reporting.source(files)), sweep.layout.trial_stop(trial.number)
     return job, Live(trial, progress, tail, files, stop_request, lease, clock, clock)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ class Plan:
     no_progress_s: float | None
     on_nonfinite: str
     grace_s: float
+    stop_signal: int
     store_patience_s: float
     n_edits: int
 
@@ -82,6 +84,7 @@ class Plan:
             no_progress_s=file.budget.no_progress,
             on_nonfinite=file.on_nonfinite,
             grace_s=file.stop.grace,
+            stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
             n_edits=n_edits,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ class SweepFile(Language):
             sweep.space  # noqa: B018 - an impossible space is an error of the file
         except MisdeclaredError as error:
             raise located(error, document) from None
-        absolute = sweep.model_copy(update={"workdir": str((file.parent / sweep.workdir).absolute())})
+        absolute = sweep.model_copy(update={"workdir": os.path.abspath(file.parent / sweep.workdir)})
         absolute._notes = tuple(_notes(sweep, str(written["name"])))
         absolute._document = document
         return absolute

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,15 @@ def test_a_program_may_end_within_its_grace(stage: Stage) -> None:
     ended = stage.end(order)
     assert (ended.code, ended.ended_by, ended.unkillable) == (7, "stop", False)
     assert ended.seconds < 5
+
+
+def test_the_sweep_file_may_choose_the_signal_that_asks_a_program_to_end(stage: Stage) -> None:
+    script = "trap 'exit 7' USR1; trap 'exit 8' TERM; echo $$ > $RUN/said; while :; do sleep 0.01; done"
+    order = replace(stage.order("sh", "-c", script), stop_signal=signal.SIGUSR1)
+    stage.launcher.spawn(order)
+    stage.said(order)
+    stage.launcher.stop(order.trial, 10)
+    assert stage.end(order).code == 7
 
 
 def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(stage: Stage) -> None:
