@@ -85,7 +85,7 @@ class Launcher:
         )
 
     def stop(self, trial: int, grace_s: float) -> None:
-        """The stop signal to the trial, SIGKILL to all of it `grace_s` later; 0: at once. Later calls only shorten it."""
+        """The stop signal to the trial, SIGKILL to all of it `grace_s` later. Later calls only shorten that."""
         if trial in self._orders:
             self._channel.send({"do": "stop", "trial": trial, "grace_s": grace_s})
 
