@@ -6,32 +6,43 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sweeprun.cli.view import moment, short, span
 from sweeprun.errors import UsageError
 from sweeprun.trial import Json, Trial
-
-_FACTS: Mapping[str, Callable[[Trial], Json]] = {
-    "number": lambda trial: trial.number,
-    "state": lambda trial: "damaged" if trial.damaged else trial.state.value,
-    "step": lambda trial: trial.step if trial.step is not None else trial.last_step,
-    "seconds": lambda trial: float(trial.seconds),
-    "reason": lambda trial: trial.reason,
-    "failure": lambda trial: trial.failure and trial.failure.kind.value,
-    "origin": lambda trial: trial.origin,
-    "parent": lambda trial: trial.parent,
-    "configuration": lambda trial: trial.configuration,
-    "seed": lambda trial: trial.seed,
-    "runs": lambda trial: trial.run,
-    "started": lambda trial: trial.created,
-    "finished": lambda trial: finished(trial),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading and what a trial has under it; None: nothing."""
+    """A heading, what a trial has under it (None: nothing), and how people read that."""
 
     name: str
     of: Callable[[Trial], Json]
+    shown: Callable[[Json], str] = short
+
+
+def finished(trial: Trial) -> float | None:
+    """When it ended, in seconds since the epoch; None while it is open."""
+    return trial.changed if trial.state.final and not trial.damaged else None
+
+
+_FACTS: Mapping[str, Column] = {
+    fact.name: fact
+    for fact in (
+        Column("number", lambda trial: trial.number),
+        Column("state", lambda trial: "damaged" if trial.damaged else trial.state.value),
+        Column("step", lambda trial: trial.last_step if trial.step is None else trial.step),
+        Column("seconds", lambda trial: float(trial.seconds), span),
+        Column("reason", lambda trial: trial.reason),
+        Column("failure", lambda trial: trial.failure and trial.failure.kind.value),
+        Column("origin", lambda trial: trial.origin),
+        Column("parent", lambda trial: trial.parent),
+        Column("configuration", lambda trial: trial.configuration),
+        Column("seed", lambda trial: trial.seed),
+        Column("runs", lambda trial: trial.run),
+        Column("started", lambda trial: trial.created, moment),
+        Column("finished", finished, lambda ended: "-" if ended is None else moment(ended)),
+    )
+}
 
 
 def varying(trials: Sequence[Trial]) -> list[str]:
@@ -42,16 +53,10 @@ def varying(trials: Sequence[Trial]) -> list[str]:
     return [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1]
 
 
-def finished(trial: Trial) -> float | None:
-    """When it ended, in seconds since the epoch; None while it is open."""
-    return trial.changed if trial.state.final and not trial.damaged else None
-
-
 def usual(trials: Sequence[Trial], metric: str) -> list[Column]:
     """What a list shows that was asked for nothing else."""
-    before, after = ("number", "state"), ("step", "seconds", "reason")
-    reported = [_metric(metric, metric), *(_param(name, name) for name in varying(trials))]
-    return [*(Column(name, _FACTS[name]) for name in before), *reported, *(Column(name, _FACTS[name]) for name in after)]
+    before, after = (_FACTS["number"], _FACTS["state"]), (_FACTS["step"], _FACTS["seconds"], _FACTS["reason"])
+    return [*before, _metric(metric, metric), *(_param(name, name) for name in varying(trials)), *after]
 
 
 def column(name: str, trials: Sequence[Trial]) -> Column:
@@ -65,7 +70,7 @@ def column(name: str, trials: Sequence[Trial]) -> Column:
     if prefix == "params" and rest:
         return _param(name, rest)
     if name in _FACTS:
-        return Column(name, _FACTS[name])
+        return _FACTS[name]
     if name in _metrics(trials):
         return _metric(name, name)
     if name in _params(trials):

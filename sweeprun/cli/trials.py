@@ -12,13 +12,11 @@ from sweeprun.cli.columns import Column, column, finished, usual
 from sweeprun.cli.declared import Declared
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Plain, Root, SweepName, opened
-from sweeprun.cli.view import moment, short, span, table, tsv, write, write_document
+from sweeprun.cli.view import table, tsv, write, write_document
 from sweeprun.errors import UsageError
 from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.run.command import text
 from sweeprun.trial import Json, Trial, TrialState
-
-_SHOWN = {"seconds": span, "started": moment, "finished": moment}
 
 
 def trials(
@@ -48,7 +46,7 @@ def trials(
     if plain:
         write(tsv(headings, [[_plain(each.of(trial)) for each in asked] for trial in chosen]))
     else:
-        write(table(headings, [[_shown(each, trial) for each in asked] for trial in chosen]))
+        write(table(headings, [[each.shown(each.of(trial)) for each in asked] for trial in chosen]))
 
 
 def entry(trial: Trial) -> dict[str, Json]:
@@ -105,9 +103,3 @@ def _key(value: Json) -> tuple[bool, float, str]:
 
 def _plain(value: Json) -> str:
     return "" if value is None else text(value)
-
-
-def _shown(of: Column, trial: Trial) -> str:
-    value = of.of(trial)
-    shown = _SHOWN.get(of.name)
-    return short(value) if shown is None or not isinstance(value, float) else shown(value)

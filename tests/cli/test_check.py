@@ -1,0 +1,168 @@
+"""`check`: what was understood, what would be started."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeprun.history import History
+from sweeprun.run.plan import Plan
+
+Command = Callable[..., Any]
+SOURCE = """
+command: python train.py ${args}
+metric: {name: val_acc, goal: maximize}
+parameters:
+  epochs: 30
+  optimizer: [sgd, adam]
+  lr: {min: 1e-5, max: 1e-1, log: true}
+  hidden: {min: 64, max: 512, step: 64}
+  momentum: {min: 0.0, max: 0.99, when: {optimizer: sgd}}
+  nesterov: {values: [true, false], when: "optimizer == 'sgd' and momentum > 0.5"}
+  decay: {any: [0.0, {min: 1e-6, max: 1e-2, log: true}]}
+  warmup: {expr: "round(0.1 * epochs)"}
+  sizes: {values: [16, 32], repeat: 2}
+linked:
+  augment: [{aug: none, mixup: 0.0}, {aug: rand, mixup: 0.2}]
+constraints: ["hidden >= 128"]
+pruner: {name: median, startup: 4}
+budget: {trials: 12, wall: 2h}
+resources: {slots: 3}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes a sweep file into a current directory of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def writes(source: str) -> Path:
+        path = tmp_path / "demo.yaml"
+        path.write_text(source)
+        return path
+
+    return writes
+
+
+def test_every_parameter_has_a_line_that_says_what_it_is(write: Command, sweeprun: Command) -> None:
+    lines = [" ".join(line.split()) for line in sweeprun("check", write(SOURCE)).out.splitlines()]
+    for line in (
+        "epochs fixed, 30",
+        'optimizer choice of "sgd", "adam"',
+        "lr float from 1e-05 to 0.1, logarithmic",
+        "hidden integer from 64 to 512, step 64",
+        'momentum float from 0 to 0.99; when optimizer is "sgd"',
+        "nesterov choice of true, false; when optimizer == 'sgd' and momentum > 0.5",
+        "decay any of: fixed, 0.0; float from 1e-06 to 0.01, logarithmic",
+        "warmup computed, round(0.1 * epochs)",
+        "sizes list of 2 elements, each ordered choice of 16, 32",
+        "augment 2 linked rows of aug, mixup",
+        "constraint hidden >= 128",
+        "metric val_acc, maximize",
+        "pruner median (startup: 4)",
+        "slots at most 3 trials at once from each worker",
+        "configurations infinite",
+    ):
+        assert line in lines
+
+
+def test_a_finite_space_is_counted_and_auto_says_what_it_chose(write: Command, sweeprun: Command) -> None:
+    file = write("command: python t.py ${args}\nmetric: x\nparameters: {a: [1, 2], b: [1, 2, 3]}\nbudget: 6\n")
+    out = sweeprun("check", file).out
+    assert "configurations  6\n" in out
+    assert "auto chose grid: the budget of 6 trials covers all 6 configurations" in out
+
+
+def test_json_says_the_same(write: Command, sweeprun: Command) -> None:
+    document = sweeprun("check", write(SOURCE), "--json", "--draw", 2).document
+    assert document["schema"] == "sweeprun.check/1"
+    assert (document["name"], document["metric"], document["goal"]) == ("demo", "val_acc", "maximize")
+    parameters = {each["name"]: each for each in document["parameters"]}
+    assert parameters["lr"] == {"name": "lr", "kind": "float from 1e-05 to 0.1, logarithmic", "when": None}
+    assert parameters["momentum"]["when"] == 'optimizer is "sgd"'
+    assert document["resolved"]["budget"]["wall"] == 7200
+    assert len(document["commands"]) == 2
+
+
+def test_drawn_commands_are_exact_and_the_same_every_time(write: Command, sweeprun: Command) -> None:
+    file = write(SOURCE)
+    first, second = (sweeprun("check", file, "--draw", 3, "--json").document["commands"] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == 3
+    for line in first:
+        program, script, *words = shlex.split(line)
+        assert program.endswith("python")
+        assert script == "train.py"
+        assert "--epochs=30" in words
+        assert "--warmup=3" in words
+
+
+def test_a_drawn_command_is_what_start_would_run(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    plan = Plan.load(sweep.sweep)
+    suggestion = plan.sampler.suggest(History(plan.space, plan.objectives, []), np.random.default_rng([plan.seed, 0]))
+    [line] = sweeprun("check", "demo.yaml", "--draw", 1, "--json").document["commands"]
+    assert float(shlex.split(line)[2].removeprefix("--lr=")) == suggestion.params["lr"]
+
+
+def test_a_seed_changes_what_is_drawn(write: Command, sweeprun: Command) -> None:
+    file = write(SOURCE)
+    drawn = [sweeprun("check", file, "--draw", 1, "--json", "--set", f"seed={n}").document["commands"] for n in (1, 2)]
+    assert drawn[0] != drawn[1]
+
+
+def test_no_more_commands_are_drawn_than_there_are_configurations(write: Command, sweeprun: Command) -> None:
+    file = write("command: python t.py ${args}\nmetric: x\nparameters: {a: [1, 2]}\nalgorithm: grid\n")
+    done = sweeprun("check", file, "--draw", 5)
+    assert sum("--a=" in line for line in done.out.splitlines()) == 2
+    assert "only 2 of 5" in done.err
+
+
+def test_a_key_can_be_changed_for_the_occasion(write: Command, sweeprun: Command) -> None:
+    document = sweeprun("check", write(SOURCE), "--json", "--set", "budget.trials=99").document
+    assert document["resolved"]["budget"]["trials"] == 99
+
+
+def test_what_is_not_built_yet_is_a_warning(write: Command, sweeprun: Command) -> None:
+    done = sweeprun("check", write(SOURCE + "phases: [{name: explore, trials: 3}]\n"))
+    assert done.code == 0
+    assert "warning: " in done.err
+    assert "phases" in done.err
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        (SOURCE.replace("metric:", "metrik:"), ":3:"),
+        (SOURCE + "budget: 3\n", "budget"),
+        ("- 1\n", ":1:1"),
+        (SOURCE.replace("min: 1e-5, max: 1e-1", "min: 1, max: 0.1"), "lr"),
+    ],
+)
+def test_a_bad_file_is_exit_code_2_with_its_place(write: Command, sweeprun: Command, source: str, place: str) -> None:
+    done = sweeprun("check", write(source))
+    assert (done.code, done.out) == (2, "")
+    assert "demo.yaml" in done.err
+    assert place in done.err
+
+
+@pytest.mark.parametrize("words", [["--set", "algorithm=nope"], ["--set", "algorithm={name: grid, x: 1}"]])
+def test_an_unknown_algorithm_or_option_is_refused(write: Command, sweeprun: Command, words: list[str]) -> None:
+    assert sweeprun("check", write(SOURCE), *words).code == 2
+
+
+def test_a_file_that_is_not_there_is_named(write: Command, sweeprun: Command, tmp_path: Path) -> None:
+    write(SOURCE)
+    done = sweeprun("check", "nope.yaml")
+    assert done.code == 2
+    assert "nope.yaml" in done.err
+
+
+def test_nothing_is_written(write: Command, sweeprun: Command, tmp_path: Path) -> None:
+    sweeprun("check", write(SOURCE), "--draw", 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.yaml"]
