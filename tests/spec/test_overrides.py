@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from sweeprun.errors import SweepFileError
+from sweeprun.spec import yaml12
+from sweeprun.spec.overrides import override
 from sweeprun.spec.sweepfile import SweepFile
 
 FILE = """\
@@ -56,9 +58,15 @@ def test_names_of_the_users_own_may_be_new_where_that_makes_sense():
     assert parse("pruner.name=median", "pruner.startup=3").pruner.options == {"startup": 3}
 
 
-def test_the_last_one_wins_and_the_file_stays_as_it_is():
+def test_the_last_one_wins():
     assert parse("seed=1", "seed=2").seed == 2
-    assert parse().seed == 0
+
+
+def test_the_document_itself_is_not_changed():
+    document = yaml12.load(FILE, "f.yaml")
+    changed = override(document, "budget.wall=2h", SweepFile)
+    assert document.value["budget"] == 30
+    assert changed.value["budget"] == {"trials": 30, "wall": "2h"}
 
 
 @pytest.mark.parametrize(
