@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -180,7 +181,9 @@ class Progress:
             return steps
         kept = {steps[0], steps[-1], self._step} | (self.reporting.rungs & self._points.keys())
         room = max(MAX_POINTS - len(kept), 1)
-        kept |= {steps[i * len(steps) // room] for i in range(room)}
+        # Even over the steps, not over the points that are left: those of long ago would be thinned away for good.
+        marks = (steps[0] + i * (steps[-1] - steps[0]) / room for i in range(room))
+        kept |= {steps[bisect_left(steps, mark)] for mark in marks}
         return [step for step in steps if step in kept]
 
     def _curve(self) -> Curve:

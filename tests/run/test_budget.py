@@ -1,0 +1,155 @@
+"""Each limit, by histories made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweeprun.run.budget import Budget, FailureLimit, Halt, Plateau, configurations, wall_s
+from sweeprun.trial import Failure, FailureClass, Run, TrialState
+
+FAILED, RUNNING, WAITING, PRUNED = TrialState.FAILED, TrialState.RUNNING, TrialState.WAITING, TrialState.PRUNED
+
+
+@pytest.fixture
+def trials(make_trial):
+    """Trials by their losses; None failed, a state is that state."""
+
+    def made(*said):
+        found = []
+        for number, one in enumerate(said):
+            if one is None:
+                found.append(make_trial(number, state=FAILED, failure=Failure(FailureClass.CRASH, "")))
+            elif isinstance(one, TrialState):
+                found.append(make_trial(number, state=one))
+            else:
+                found.append(make_trial(number, [one]))
+        return found
+
+    return made
+
+
+@pytest.fixture
+def spent(trials, make_history):
+    def judged(budget, *said, **rest):
+        reached = budget.spent(make_history(trials(*said)), **rest)
+        return reached and (reached.key, reached.halt)
+
+    return judged
+
+
+def everyone(worker):
+    return True
+
+
+def test_trials_counts_configurations_in_any_state(spent):
+    budget = Budget(trials=3)
+    assert spent(budget, 1.0, RUNNING) is None
+    assert spent(budget, 1.0, RUNNING, WAITING) == ("trials", Halt.FINISH)
+
+
+def test_only_new_configurations_count(make_trial):
+    trials = [
+        make_trial(0),
+        make_trial(1, origin="first"),
+        make_trial(2, origin="retry"),
+        make_trial(3, origin="validate"),
+        make_trial(4, repeat=1),
+        make_trial(5, origin="retry", damaged=True),
+    ]
+    assert configurations(trials) == 3
+
+
+def test_the_target_is_reached_from_the_right_side(make_trial, make_history):
+    trials = [make_trial(0, [0.5])]
+    assert Budget(target={"loss": 0.4}).spent(make_history(trials)) is None
+    assert Budget(target={"loss": 0.5}).spent(make_history(trials)).key == "target"
+    assert Budget(target={"loss": 0.6}).spent(make_history(trials, goal="maximize")) is None
+    reached = Budget(target={"loss": 0.5}).spent(make_history(trials, goal="maximize"))
+    assert reached.why == "trial 0 reached loss 0.5, the target was 0.5"
+
+
+def test_a_plateau_is_so_many_trials_without_improvement(spent):
+    budget = Budget(plateau=Plateau(3, 0.1))
+    assert spent(budget, 1.0, 0.5, 0.5, 0.5) is None, "the first of the three improved"
+    assert spent(budget, 1.0, 0.5, 0.5, 0.5, 0.5) == ("plateau", Halt.FINISH)
+    assert spent(budget, 1.0, 0.95, 0.92, 0.91) == ("plateau", Halt.FINISH), "less than min_delta is none"
+    assert spent(budget, 1.0, 0.95, 0.92, 0.85) is None
+    assert spent(budget, 0.5, 0.5, 0.5) is None, "nothing to compare with"
+
+
+def test_failures_are_no_improvement_and_running_trials_do_not_count(spent):
+    budget = Budget(plateau=Plateau(2))
+    assert spent(budget, 0.5, None, RUNNING) is None
+    assert spent(budget, 0.5, None, RUNNING, 0.6) == ("plateau", Halt.FINISH)
+
+
+def test_failures_in_a_row_go_by_number_not_by_arrival(spent):
+    budget = Budget(failures=FailureLimit(consecutive=3, after=99))
+    assert spent(budget, 1.0, None, None, None) == ("failures", Halt.FINISH)
+    assert spent(budget, None, None, 1.0, None) is None
+    assert spent(budget, 1.0, None, None, RUNNING, None) == ("failures", Halt.FINISH)
+
+
+def test_a_share_of_failures_counts_once_there_are_enough_trials(spent):
+    budget = Budget(failures=FailureLimit(consecutive=99, fraction=0.5, after=4))
+    assert spent(budget, None, None, None) is None
+    assert spent(budget, None, 1.0, None, 1.0) is None, "not more than half"
+    assert spent(budget, None, 1.0, None, None, 1.0) == ("failures", Halt.FINISH)
+
+
+def test_failures_that_were_forgiven_and_nan_do_not_count(spent, make_trial, make_history):
+    budget = Budget(failures=FailureLimit(consecutive=2))
+    assert spent(budget, None, None) == ("failures", Halt.FINISH)
+    assert spent(budget, None, None, forgiven=2) is None
+    assert spent(budget, None, None, None, None, forgiven=2) == ("failures", Halt.FINISH)
+    diverged = [make_trial(n, state=FAILED, failure=Failure(FailureClass.NAN, "")) for n in range(4)]
+    assert budget.spent(make_history(diverged)) is None
+
+
+def test_pruned_trials_are_no_failures(spent):
+    assert spent(Budget(failures=FailureLimit(consecutive=2)), None, PRUNED) is None
+
+
+def test_the_wall_is_the_union_of_all_runs(make_trial):
+    trials = [
+        make_trial(0, runs=(Run(100.0, 50.0), Run(400.0, 10.0))),
+        make_trial(1, runs=(Run(120.0, 60.0),)),
+        make_trial(2, state=RUNNING, runs=(Run(500.0),)),
+        make_trial(3, state=WAITING, runs=(Run(600.0),)),
+    ]
+    assert wall_s(trials, 530.0, everyone) == 80.0 + 10.0 + 30.0
+    assert wall_s([], 530.0, everyone) == 0.0
+
+
+def test_the_time_after_a_worker_died_is_not_its_trials(make_trial):
+    trials = [make_trial(0, state=RUNNING, runs=(Run(100.0, 5.0), Run(500.0)), worker="dead")]
+    assert wall_s(trials, 90_000.0, lambda worker: worker != "dead") == 5.0
+
+
+def test_limits_of_time_end_running_trials(make_trial, make_history):
+    history = make_history([make_trial(0, state=RUNNING, runs=(Run(100.0),))])
+    assert Budget(wall=60.0).reached(history, 159.0) is None
+    reached = Budget(wall=60.0).reached(history, 160.0)
+    assert (reached.key, reached.halt) == ("wall", Halt.STOP)
+    assert Budget(deadline=200.0).reached(history, 199.0) is None
+    reached = Budget(deadline=200.0).reached(history, 200.0)
+    assert (reached.key, reached.halt) == ("deadline", Halt.STOP)
+
+
+def test_the_time_that_is_left_is_that_of_the_nearest_limit(make_trial):
+    trials = [make_trial(0, state=RUNNING, runs=(Run(100.0),))]
+    assert Budget().time_left_s(trials, 130.0, everyone) == float("inf")
+    assert Budget(wall=60.0, deadline=200.0).time_left_s(trials, 130.0, everyone) == 30.0
+    assert Budget(wall=99.0, deadline=200.0).time_left_s(trials, 130.0, everyone) == 69.0
+
+
+def test_limits_of_time_come_first_then_failures(make_trial, make_history, trials):
+    history = make_history(trials(None, None))
+    budget = Budget(trials=2, deadline=100.0, failures=FailureLimit(consecutive=2))
+    assert budget.reached(history, 100.0).key == "deadline"
+    assert budget.reached(history, 99.0).key == "failures"
+
+
+def test_what_is_used_is_told_beside_the_limit(trials):
+    used = Budget(trials=5).used(trials(1.0, RUNNING), 0.0)
+    assert used == {"trials": {"used": 2.0, "limit": 5}, "wall": {"used": 0.0, "limit": None}}

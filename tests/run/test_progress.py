@@ -1,0 +1,209 @@
+"""What a trial has reached, from its lines."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+
+import pytest
+
+from sweeprun.expressions import Expression
+from sweeprun.run.progress import MAX_POINTS, Progress, Reporting
+from sweeprun.trial import Curve, Trial, TrialState
+
+NAN = float("nan")
+
+
+def reporting(**rest):
+    return Reporting(**{"metric": "loss", "maximize": False, "tracked": ("loss",)} | rest)
+
+
+def blank(**rest):
+    return Trial(0, "uid", TrialState.RUNNING, **rest)
+
+
+def reached(lines, trial=None, first=None, continues=True, **rest):
+    """The trial after `lines`."""
+    trial = trial or blank()
+    progress = Progress(reporting(**rest), trial, first, continues)
+    for line in lines:
+        progress.add(line, 0.0)
+    return progress.trial(trial)
+
+
+def epochs(*values, start=1, **more):
+    return [{"epoch": epoch, "loss": value, **more} for epoch, value in enumerate(values, start)]
+
+
+def test_a_program_that_begins_with_1_has_finished_as_many_steps_as_it_says():
+    trial = reached(epochs(3.0, 2.0, 1.0))
+    assert (trial.curve.steps, trial.last_step, trial.first) == ((1, 2, 3), 3, 1)
+
+
+def test_a_program_that_begins_with_0_has_finished_one_more():
+    trial = reached(epochs(3.0, 2.0, 1.0, start=0))
+    assert (trial.curve.steps, trial.last_step, trial.first) == ((1, 2, 3), 3, 0)
+
+
+def test_how_the_sweep_counts_wins_over_what_the_first_report_looks_like():
+    assert reached(epochs(2.0, 1.0, start=4), first=0).curve.steps == (5, 6)
+    assert reached(epochs(2.0, 1.0, start=0), first=1).curve.steps == (0, 1)
+
+
+def test_steps_may_skip():
+    assert reached([{"epoch": 5, "loss": 2.0}, {"epoch": 10, "loss": 1.0}]).curve.steps == (5, 10)
+
+
+def test_without_a_step_each_line_with_a_tracked_metric_is_one():
+    trial = reached([{"loss": 3.0}, {"lr": 0.1}, {"loss": 2.0}, {"note": "text"}])
+    assert (trial.curve.steps, trial.last_step) == ((1, 2), 2)
+
+
+@pytest.mark.parametrize(("continues", "steps"), [(True, (1, 2, 3, 4)), (False, (1, 2))])
+def test_without_a_step_a_run_begins_again_where_it_found_no_checkpoint(continues, steps):
+    before = reached([{"loss": 3.0}, {"loss": 2.0}])
+    assert reached([{"loss": 1.5}, {"loss": 1.0}], before, continues=continues).curve.steps == steps
+
+
+def test_a_line_without_the_step_that_others_name_speaks_of_the_newest():
+    trial = reached([{"epoch": 1, "loss": 3.0}, {"loss": 2.0}, {"epoch": 2, "loss": 4.0}])
+    assert trial.curve.values["loss"] == (2.0, 4.0)
+
+
+def test_a_later_run_replaces_all_steps_from_its_first_step_on():
+    before = reached(epochs(5.0, 4.0, 3.0, 2.0, 1.0))
+    trial = reached(epochs(3.5, 2.5, start=3), before)
+    assert trial.curve.steps == (1, 2, 3, 4)
+    assert trial.curve.values["loss"] == (5.0, 4.0, 3.5, 2.5)
+    assert (trial.step, trial.values) == (4, {"loss": 2.5})
+    assert trial.last_step == 5, "the furthest that any run reached"
+
+
+def test_values_of_a_step_that_was_not_replaced_stay():
+    before = reached(epochs(5.0, 1.0, 3.0, acc=0.5))
+    trial = reached(epochs(3.5, start=3), before)
+    assert (trial.step, trial.values) == (2, {"loss": 1.0, "acc": 0.5})
+
+
+def test_within_a_run_the_last_report_of_a_step_counts_and_the_first_one_for_rungs():
+    trial = reached([{"epoch": 1, "loss": 3.0}, {"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}])
+    assert trial.curve.values["loss"] == (2.0, 1.0)
+    assert trial.curve.firsts == {"loss": {1: 3.0}}
+
+
+def test_firsts_survive_a_later_run():
+    before = reached([{"epoch": 1, "loss": 3.0}, {"epoch": 1, "loss": 2.0}])
+    assert reached(epochs(1.0, start=2), before).curve.firsts == {"loss": {1: 3.0}}
+
+
+def test_values_come_from_the_best_step_or_the_last():
+    lines = epochs(3.0, 1.0, 2.0)
+    assert reached(lines).step == 2
+    assert reached(lines, reduce="last").values == {"loss": 2.0}
+    assert reached(lines, maximize=True).step == 1
+
+
+def test_the_last_step_is_the_furthest_not_the_one_told_last():
+    lines = [{"epoch": 2, "loss": 2.0}, {"epoch": 3, "loss": 3.0}, {"epoch": 2, "loss": 1.0}]
+    assert (reached(lines, reduce="last").step, reached(lines, reduce="last").values) == (3, {"loss": 3.0})
+
+
+def test_a_step_that_takes_its_best_value_back_is_not_the_best_any_more():
+    lines = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}, {"epoch": 2, "loss": 9.0}]
+    assert (reached(lines).step, reached(lines).values) == (1, {"loss": 2.0})
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_several_lines_may_speak_of_one_step(order):
+    lines = [{"epoch": 1, "loss": 2.0}, {"epoch": 1, "acc": 0.75}]
+    trial = reached([lines[i] for i in order])
+    assert trial.values == {"loss": 2.0, "acc": 0.75}
+    assert trial.curve.steps == (1,)
+
+
+def test_what_other_steps_said_stays_with_them():
+    trial = reached([{"epoch": 1, "acc": 0.5}, {"epoch": 2, "loss": 1.0}])
+    assert trial.values == {"loss": 1.0}
+
+
+def test_derived_metrics_are_computed_at_each_step_from_all_its_lines():
+    derived = {"score": Expression.parse("acc / loss"), "twice": Expression.parse("2 * x")}
+    lines = [{"epoch": 1, "loss": 2.0}, {"epoch": 1, "acc": 0.5}]
+    trial = reached(lines, blank(params={"x": 3}), derived=derived)
+    assert trial.values == {"loss": 2.0, "acc": 0.5, "score": 0.25, "twice": 6.0}
+
+
+def test_a_derived_metric_of_metrics_that_never_come_is_left_out():
+    assert reached(epochs(1.0), derived={"score": Expression.parse("1 / cost")}).values == {"loss": 1.0}
+
+
+def test_nan_is_never_the_best_and_is_told():
+    progress = Progress(reporting(), blank(), None, True)
+    for line in epochs(NAN, 2.0, NAN):
+        progress.add(line, 0.0)
+    assert progress.nonfinite == "loss"
+    trial = progress.trial(blank())
+    assert (trial.step, trial.values) == (2, {"loss": 2.0})
+    assert [math.isnan(value) for value in trial.curve.values["loss"]] == [True, False, True]
+
+
+def test_only_numbers_are_values():
+    progress = Progress(reporting(), blank(), None, True)
+    assert progress.add({"epoch": 1, "loss": "0.5", "ok": True, "list": [1]}, 0.0) is None
+    measurement = progress.add({"epoch": 1, "loss": 1, "big": 10**400, "why": None}, 2.5)
+    assert (measurement.step, measurement.values, measurement.seconds) == (1, {"loss": 1.0}, 2.5)
+    assert progress.names == {"loss"}
+
+
+def test_thinning_again_and_again_keeps_the_beginning():
+    steps = reached([{"epoch": step, "loss": 1.0} for step in range(1, 20_001)]).curve.steps
+    assert sum(step <= 10_000 for step in steps) > MAX_POINTS / 3
+
+
+@pytest.mark.parametrize("step", [-1, NAN, float("inf"), "3"])
+def test_a_step_that_is_none_is_not_taken(step):
+    assert reached([{"epoch": step, "loss": 1.0}]).curve.steps == (1,)
+
+
+def test_a_long_curve_is_thinned_to_its_ends_its_best_and_its_rungs():
+    values = [1.0] * 4000
+    values[1233] = 0.5
+    trial = reached(epochs(*values), rungs=frozenset({81, 243, 9999}))
+    steps = trial.curve.steps
+    assert len(steps) <= MAX_POINTS
+    assert list(steps) == sorted(set(steps))
+    assert {1, 81, 243, 1234, 4000} <= set(steps)
+    assert 9999 not in steps
+    assert max(after - before for before, after in itertools.pairwise(steps)) < 4000 / MAX_POINTS * 3
+    assert (trial.step, trial.last_step) == (1234, 4000)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_lines_take_seconds_and_little_room():
+    progress = Progress(reporting(), blank(), None, True)
+    began = time.process_time()
+    for step in range(1, 100_001):
+        progress.add({"epoch": step, "loss": 1 / step}, 0.0)
+    assert progress.trial(blank()).step == 100_000
+    assert time.process_time() - began < 20.0  # with annotations checked at run time; 1 s without
+    assert len(progress._points) <= 4 * MAX_POINTS
+
+
+def test_metrics_that_come_late_have_nan_before():
+    lines = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0, "acc": 0.5}]
+    curve = reached(lines, tracked=("loss", "acc")).curve
+    assert math.isnan(curve.values["acc"][0])
+    assert curve.values["acc"][1] == 0.5
+
+
+def test_a_run_that_reports_nothing_leaves_the_trial_as_it_was():
+    before = reached(epochs(2.0, 1.0))
+    assert reached([], before) == before
+    assert before.curve != Curve()
+
+
+def test_a_new_step_forgives_preemptions_and_an_old_one_does_not():
+    before = blank(last_step=3, preemptions=2)
+    assert reached(epochs(1.0, start=3), before).preemptions == 2
+    assert reached(epochs(1.0, start=4), before).preemptions == 0
