@@ -28,7 +28,7 @@ MAX_SNAPSHOT_BYTES = 2 << 30  # it holds every final record, curves included
 _CRC_BYTES = len(',"crc32":"00000000"}\n')
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY)  # what a name that is taken answers
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
-_UNREADABLE = (errno.EIO, errno.EACCES, errno.EPERM)  # of this file; what is wrong with all files is raised as it is
+UNREADABLE = (errno.EIO, errno.EACCES, errno.EPERM)  # this one file; other errors are of more than one
 
 
 def encode(record: dict[str, Any]) -> bytes:
@@ -54,15 +54,13 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
 def read(path: Path, offset: int = 0, limit: int = MAX_RECORD_BYTES) -> bytes:
     """The bytes of a regular file from `offset` on. Never follows a link, never waits on a FIFO.
 
-    Raises Damaged where this one file cannot be read, FileNotFoundError and NotADirectoryError where there is none,
-    OSError for what is wrong with more than this file."""
+    Raises Damaged where this is no regular file or a larger one than `limit`, OSError."""
     try:
         return _read(path, offset, limit)
     except OSError as error:
         if error.errno in _NO_FILE:
             raise Damaged(path, f"not a regular file ({errno.errorcode[error.errno]})") from None
-        if error.errno in _UNREADABLE:
-            raise Damaged(path, f"cannot be read: {error.strerror}") from None
+        error.filename = error.filename or os.fspath(path)
         raise
 
 

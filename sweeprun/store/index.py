@@ -82,6 +82,10 @@ class Index:
                 continue  # created since we looked
             except Damaged as damage:
                 return _damaged(number, trial, str(damage))
+            except OSError as error:
+                if error.errno not in durable.UNREADABLE or not os.path.lexists(path):
+                    raise  # what is not there is no damaged trial: its number would be skipped
+                return _damaged(number, trial, f"{path}: {error.strerror}")
             except ValueError as error:
                 return _damaged(number, trial, f"{path}: {error}")
             if found.number != number:

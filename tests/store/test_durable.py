@@ -147,16 +147,14 @@ def test_no_file_is_told_from_a_bad_one(room: ROOM) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EACCES])
-def test_a_file_that_the_disk_does_not_give_is_damaged_alone(
-    room: ROOM, monkeypatch: pytest.MonkeyPatch, error: int
-) -> None:
+def test_a_file_that_the_disk_does_not_give_is_named(room: ROOM, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
     room["target"].write_bytes(durable.encode({"x": 1}))
 
     def refuse(fd: int, n: int) -> bytes:
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(os, "read", refuse)
-    with pytest.raises(Damaged, match="cannot be read"):
+    with pytest.raises(StoreError, match=rf"cannot read .*to/name.*errno {error}"), durable.reading(PATH):
         durable.read_record(room["target"])
 
 

@@ -145,6 +145,17 @@ def test_a_torn_manifest_is_damage_not_absence(sweep: Sweep) -> None:
         Sweep(sweep.layout.directory)
 
 
+def test_a_manifest_that_the_disk_does_not_give_is_neither_damage_nor_absence(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, n: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "read", refuse)
+    with pytest.raises(StoreError, match=r"sweep\.json.*errno 5"):
+        Sweep(sweep.layout.directory)
+
+
 def test_a_sweep_that_only_newer_readers_understand_is_refused(sweep: Sweep) -> None:
     rewrite_manifest(sweep, min_reader=2, version="9.0")
     with pytest.raises(SweeprunError, match=r"sweeprun 9\.0.*too old to read") as raised:

@@ -428,3 +428,25 @@ def test_a_record_of_ours_that_cannot_be_read_back_is_not_acknowledged(
             finish(sweep, trial)
     assert finish(sweep, trial).state is TrialState.COMPLETE
     assert states(sweep.trials()) == ["complete"]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_disk_that_does_not_answer_for_what_is_not_there_makes_no_damaged_trial(
+    sweep: Sweep, start: Make, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    """Else the number of a trial that nobody created would be skipped."""
+    start(sweep)
+    absent = sweep.layout.state(2 - n, n)
+    real = os.open
+
+    def bad_sector(path: Any, *rest: Any, **options: Any) -> int:
+        if path == absent:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return real(path, *rest, **options)
+
+    again = Sweep(sweep.layout.directory)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", bad_sector)
+        with pytest.raises(StoreError, match=absent.name):
+            again.trials()
+    assert [trial.damaged for trial in again.trials()] == [False]
