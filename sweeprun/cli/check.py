@@ -96,7 +96,7 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "budget", _budget(spec)
     yield "slots", _slots(spec)
     yield "seed", str(spec.seed)
-    yield "configurations", amount(plan.space)
+    yield "configurations", str(amount(plan.space))
     for constraint in spec.constraints:
         yield "constraint", constraint
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from sweeprun.errors import Damaged, SweepNotFound, SweeprunError, UsageError
+from sweeprun.cli.view import say
+from sweeprun.errors import SweepNotFound, SweeprunError, UsageError
 from sweeprun.store.layout import Layout
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Trial
@@ -67,8 +68,8 @@ def _newest(root: Path) -> Sweep:
     for name in _names(root):
         try:
             found.append(Sweep(root / name))
-        except (Damaged, SweeprunError, KeyError):
-            continue  # one that cannot be read is not the one that was meant; named, it says why
+        except SweeprunError as error:
+            say(f"passed over {root / name}, which cannot be read: {error}")
     if not found:
         raise SweepNotFound(f"there is no sweep under {root}", "sweeprun start FILE, or name one with SWEEP or --root")
     return max(found, key=lambda sweep: float(sweep.manifest["created"]))

@@ -40,13 +40,13 @@ def when(condition: Condition) -> str:
     )
 
 
-def amount(space: Space) -> str:
-    """How many configurations there are."""
+def amount(space: Space) -> int | str:
+    """How many configurations there are, or that they cannot be counted."""
     try:
         size = space.size
     except SpaceError:
-        return "finite, but more than can be counted"
-    return "infinite" if size is None else str(size)
+        return "more than can be counted"
+    return "infinite" if size is None else size
 
 
 def _values(parameter: Parameter) -> str:

@@ -76,6 +76,7 @@ def test_a_finite_space_is_counted_and_auto_says_what_it_chose(write: Command, s
     out = sweeprun("check", file).out
     assert "configurations  6\n" in out
     assert "auto chose grid: the budget of 6 trials covers all 6 configurations" in out
+    assert sweeprun("check", file, "--json").document["configurations"] == 6
 
 
 def test_json_says_the_same(write: Command, sweeprun: Command) -> None:
@@ -86,6 +87,7 @@ def test_json_says_the_same(write: Command, sweeprun: Command) -> None:
     assert parameters["lr"] == {"name": "lr", "kind": "float from 1e-05 to 0.1, logarithmic", "when": None}
     assert parameters["momentum"]["when"] == 'optimizer is "sgd"'
     assert document["resolved"]["budget"]["wall"] == 7200
+    assert document["configurations"] == "infinite"
     assert len(document["commands"]) == 2
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,24 +48,6 @@ def test_commands_that_look_import_nothing_heavy(build: Command, command: list[s
 def test_status_imports_no_more_than_it_needs_to_know_whether_the_sweep_is_finished(build: Command) -> None:
     build().ended(0.5)
     assert not imported_by("status") & (HEAVY - {"numpy"})
-
-
-@pytest.mark.slow
-def test_help_and_status_start_fast(build: Command) -> None:
-    sweep = build()
-    sweep.report(sweep.running(), {"epoch": 1, "val_loss": 0.5})
-
-    def seconds(*argv: str) -> float:
-        taken = []
-        for _ in range(7):
-            start = time.perf_counter()
-            subprocess.run([sys.executable, *argv], capture_output=True, check=True, timeout=60)
-            taken.append(time.perf_counter() - start)
-        return min(taken)
-
-    base = seconds("-c", "import typer, yaml, pydantic, rich")
-    assert seconds("-c", SCRIPT + "pass", "--help") < 3 * base
-    assert seconds("-c", SCRIPT + "pass", "status") < 3 * base
 
 
 @pytest.mark.parametrize("name", app.COMMANDS)

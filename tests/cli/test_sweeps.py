@@ -44,14 +44,16 @@ def test_an_unknown_name_is_refused_with_what_there_is(build: Command, sweeprun:
     assert "did you mean 'digits'?" in done.err
 
 
-def test_a_sweep_that_cannot_be_read_is_not_the_newest_but_says_why_when_it_is_named(
+def test_a_sweep_that_cannot_be_read_is_passed_over_with_a_message_and_refused_when_it_is_named(
     build: Command, sweeprun: Command, tmp_path: Path
 ) -> None:
     build("good")
     build("broken")
     manifest = tmp_path / "sweeps" / "broken" / "sweep.json"
     manifest.write_bytes(manifest.read_bytes()[:-9])
-    assert sweeprun("status", "--json").document["sweep"] == "good"
+    done = sweeprun("status", "--json")
+    assert done.document["sweep"] == "good"
+    assert "passed over sweeps/broken" in done.err
     done = sweeprun("status", "broken")
     assert done.code == 2
     assert "checksum" in done.err
