@@ -80,6 +80,7 @@ class TwoSweeps(RuleBasedStateMachine):
             n, state = n + 1, after
         assert (now.n, now.state, now.uid) == (n, state, uid)
         self.truth[trial.number] = n, state, uid
+        self.seen[side][trial.number] = now
 
     @rule(side=EITHER)
     def refresh(self, side: int) -> None:
