@@ -37,6 +37,19 @@ def test_a_new_sweep_holds_the_users_file_and_what_was_understood(tmp_path: Path
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
+def test_a_new_sweep_is_on_the_disk_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create: Create
+) -> None:
+    steps: list[str] = []
+    sync, move = durable.fsync_directory, os.rename
+    monkeypatch.setattr(durable, "fsync_directory", lambda path: (steps.append(path.name), sync(path))[1])
+    monkeypatch.setattr(os, "rename", lambda old, new: (steps.append("rename"), move(old, new))[1])
+    (tmp_path / "root").mkdir()
+    create(tmp_path / "root" / "s")
+    built = next(i for i, step in enumerate(steps) if step.startswith(".s."))
+    assert steps[built + 1 :] == ["rename", "root"]
+
+
 def test_a_name_that_is_taken_is_said_and_leaves_no_debris(tmp_path: Path, create: Create) -> None:
     first = create(tmp_path / "s")
     with pytest.raises(SweepExists, match="there already"):

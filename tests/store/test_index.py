@@ -78,6 +78,30 @@ def test_a_refresh_reads_what_changed_and_nothing_else(
     assert reads == ["00000007/state.0002.json"]
 
 
+def test_opening_reads_each_record_once(sweep: Sweep, log: Path, start: Make, finish: Make, reads: list[str]) -> None:
+    for _ in range(3):
+        finish(sweep, start(sweep, log=log), log=log)
+    reads.clear()
+    Sweep(sweep.layout.directory).trials()
+    assert len(reads) == len(set(reads)) == 7  # the manifest too
+
+
+def test_a_move_while_we_open_is_not_missed(
+    sweep: Sweep, log: Path, start: Make, finish: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [start(sweep, log=log) for _ in range(3)]
+    real = durable.read_record
+
+    def meanwhile(path: Path, *rest: Any) -> dict[str, Any]:
+        if path.parent.name == "00000002":
+            monkeypatch.undo()
+            finish(sweep, trials[0], log=log)
+        return real(path, *rest)
+
+    monkeypatch.setattr(durable, "read_record", meanwhile)
+    assert states(Sweep(sweep.layout.directory).trials()) == ["complete", "running", "running"]
+
+
 def test_a_new_trial_is_found_without_any_log(sweep: Sweep, start: Make) -> None:
     other = Sweep(sweep.layout.directory)
     assert other.trials() == []
@@ -330,6 +354,7 @@ def test_junk_is_reported_never_followed_and_shifts_no_number(
     for number in range(1, 12):  # over the empty 7 too
         assert again.create_trial(new(number), TrialState.RUNNING, "new").number == number
     assert not any(trial.damaged for trial in scan(sweep))
+    assert set(folders) <= set(Sweep(layout.directory).strangers), "also beside the trial whose number they mimic"
 
 
 def test_a_link_in_the_place_of_the_next_trial_is_refused_by_name(

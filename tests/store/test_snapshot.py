@@ -109,7 +109,7 @@ BREAKS: dict[str, Callable[[Path], object]] = {
     "zeroed": lambda path: path.write_bytes(bytes(4096)),
     "garbage": lambda path: path.write_bytes(b"\xff" * 100),
     "newer": lambda path: rewritten(path, format=snapshot.FORMAT + 1),
-    "of another sweep": lambda path: rewritten(path, sweep="other", trials=[]),
+    "of another sweep": lambda path: rewritten(path, sweep="other"),
     "without trials": lambda path: rewritten(path, trials=None),
     "of another shape": lambda path: rewritten(path, trials=[{"number": 0}]),
     "of lists": lambda path: rewritten(path, trials=[[]]),
