@@ -112,7 +112,7 @@ class Ledger:
             now = self._sweep.advance(trial, outcome.state, outcome.reason, self._log, **said)
         except Superseded as other:
             return Settled(other.trial, outcome, kept=False)
-        self.accepted()
+        self._since, self._wait_s = None, FIRST_WAIT_S  # the trouble stays until the reserve is filled again
         return Settled(now, outcome, kept=True)
 
     def _probe(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sweeprun.run.budget import Budget, FailureLimit, Halt, Plateau, configurations, wall_s
@@ -31,7 +33,8 @@ def trials(make_trial):
 @pytest.fixture
 def spent(trials, make_history):
     def judged(budget, *said, **rest):
-        reached = budget.spent(make_history(trials(*said)), **rest)
+        history = make_history(trials(*said))
+        reached = replace(budget, **rest).spent(history.trials, history.objectives)
         return reached and (reached.key, reached.halt)
 
     return judged
@@ -103,7 +106,7 @@ def test_failures_that_were_forgiven_and_nan_do_not_count(spent, make_trial, mak
     assert spent(budget, None, None, forgiven=2) is None
     assert spent(budget, None, None, None, None, forgiven=2) == ("failures", Halt.FINISH)
     diverged = [make_trial(n, state=FAILED, failure=Failure(FailureClass.NAN, "")) for n in range(4)]
-    assert budget.spent(make_history(diverged)) is None
+    assert budget.spent(diverged, make_history(diverged).objectives) is None
 
 
 def test_pruned_trials_are_no_failures(spent):
@@ -146,8 +149,8 @@ def test_the_time_that_is_left_is_that_of_the_nearest_limit(make_trial):
 def test_limits_of_time_come_first_then_failures(make_trial, make_history, trials):
     history = make_history(trials(None, None))
     budget = Budget(trials=2, deadline=100.0, failures=FailureLimit(consecutive=2))
-    assert budget.reached(history, 100.0).key == "deadline"
-    assert budget.reached(history, 99.0).key == "failures"
+    assert budget.reached(history.trials, history.objectives, 100.0).key == "deadline"
+    assert budget.reached(history.trials, history.objectives, 99.0).key == "failures"
 
 
 def test_what_is_used_is_told_beside_the_limit(trials):

@@ -1,0 +1,80 @@
+"""What a program is given."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+
+@pytest.fixture
+def job(stage, monkeypatch):
+    """The one job of a sweep whose file declares an environment, with an outer sweep and launcher around."""
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("SWEEPRUN_UNTIL", "9")
+    monkeypatch.setenv("TOKEN", "secret")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    stage.run(lambda job: stage.losses(1.0), "env: {TOKEN_COPY: '${env:TOKEN}', CUDA_X: '${env:TOKEN}'}\nbudget: 1")
+    return stage.jobs[0]
+
+
+def test_the_environment_is_that_of_the_protocol(stage, job):
+    (trial,) = stage.trials
+    protocol = {name: value for name, value in job.env.items() if name.startswith("SWEEPRUN_")}
+    assert protocol == {
+        "SWEEPRUN_PROTOCOL": "1",
+        "SWEEPRUN_SWEEP": "s",
+        "SWEEPRUN_TRIAL": "0",
+        "SWEEPRUN_TRIAL_UID": trial.uid,
+        "SWEEPRUN_DIR": str(job.run_dir),
+        "SWEEPRUN_PARAMS": str(job.run_dir / "params.json"),
+        "SWEEPRUN_METRICS": str(job.run_dir / "metrics.jsonl"),
+        "SWEEPRUN_CHECKPOINT": str(job.run_dir.parent / "checkpoint.1"),
+        "SWEEPRUN_SEED": str(trial.seed),
+        "SWEEPRUN_STEP": "epoch",
+    }
+    assert "RANK" not in job.env
+    assert 1024 <= int(job.env["MASTER_PORT"]) < 65536
+    assert job.env["OMP_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
+    assert job.env["TOKEN_COPY"] == "secret"
+
+
+def test_the_run_directory_holds_the_parameters_and_the_checkpoint_stands_beside_it(stage, job):
+    (trial,) = stage.trials
+    assert json.loads((job.run_dir / "params.json").read_text()) == trial.params
+    assert (job.run_dir.parent / "checkpoint.1").is_dir()
+    assert job.run_dir.name == "run1"
+
+
+def test_the_arguments_are_those_of_the_template(stage, job):
+    (trial,) = stage.trials
+    assert job.argv == ("program", f"--x={trial.params['x']!r}")
+
+
+def test_the_record_of_the_command_shows_no_secret(stage, job):
+    said = json.loads((job.run_dir / "command.json").read_text())
+    assert "secret" not in json.dumps(said)
+    assert said["env"]["TOKEN_COPY"] == said["env"]["CUDA_X"] == "${env:TOKEN}"
+    assert said["env"]["SWEEPRUN_SEED"] == job.env["SWEEPRUN_SEED"]
+    assert said["argv"] == list(job.argv)
+    assert said["launcher"][0] == os.getpid()
+    assert said["continues"] is False
+
+
+def test_threads_are_the_cores_divided_by_the_slots(stage, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    stage.run(lambda job: stage.losses(1.0), "budget: 1", slots=3)
+    assert stage.jobs[0].env["OMP_NUM_THREADS"] == "2"
+
+
+def test_a_later_run_knows_whether_it_continues(stage):
+    def save(job):
+        with open(job.env["SWEEPRUN_CHECKPOINT"] + "/model", "w") as file:
+            file.write("x")
+
+    acts = {0: [stage.Act([save], code=75), stage.losses(1.0)], 1: [stage.Act(code=75), stage.losses(1.0)]}
+    stage.run(stage.by_trial(acts), "budget: 2")
+    said = [json.loads((job.run_dir / "command.json").read_text())["continues"] for job in stage.jobs]
+    assert said == [False, True, False, False]
