@@ -24,10 +24,15 @@ ROOT = Path(__file__).parents[2]
 WORK = """
 import signal, sys
 from pathlib import Path
+from sweeprun import processes
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch
+from sweeprun.store import liveness
 from sweeprun.store.sweep import Sweep
 
+if len(sys.argv) > 3:  # as on another host, with a lease of seconds
+    processes.boot_id = lambda: sys.argv[3]
+    liveness.Lease.__init__.__defaults__ = (0.2, 1.5, 3.0)
 switch = Switch()
 worker = join(Sweep(Path(sys.argv[1])), switch, slots=int(sys.argv[2]))
 
@@ -94,9 +99,9 @@ class Site:
         file = settled(SweepFile.parse(source, self.directory / "s.yaml"))
         return Sweep.create(self.directory / "sweeps" / "s", source, file.resolved(), "0")
 
-    def start(self, slots: int = 1) -> subprocess.Popen[bytes]:
-        """Start a worker process."""
-        command = [sys.executable, "-c", WORK, str(self.directory / "sweeps" / "s"), str(slots)]
+    def start(self, slots: int = 1, host: str | None = None) -> subprocess.Popen[bytes]:
+        """Start a worker process; with a `host` it holds workers of other hosts for dead after 3 s without a beat."""
+        command = [sys.executable, "-c", WORK, str(self.directory / "sweeps" / "s"), str(slots), *filter(None, [host])]
         with open(self.directory / "said", "ab") as said:
             worker = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         self.workers.append(worker)

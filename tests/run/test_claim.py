@@ -1,0 +1,132 @@
+"""Which trial a free slot gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sweeprun.history import History
+from sweeprun.run.claim import Claims, Nothing
+from sweeprun.run.ledger import Ledger
+from sweeprun.run.plan import Plan
+from sweeprun.store import liveness
+from sweeprun.store.sweep import Sweep
+from sweeprun.trial import Suggestion, Trial, TrialState
+
+
+@pytest.fixture
+def claims(stage):
+    """Makes the claims of a worker, and `next` as the loop calls it."""
+
+    def made(text="budget: 9", may_create=lambda history: True, running=()):
+        sweep = stage.sweep(text)
+        worker = stage.worker(lambda job: stage.losses(1.0))._member.worker
+        plan = Plan.load(sweep)
+        ledger = Ledger(sweep, worker.uuid, sweep.layout.worker_log(worker.uuid), stage.clock)
+        observer = liveness.Observer(sweep.layout, stage.lease, stage.clock)
+        claims = Claims(sweep, plan, ledger, observer, worker.uuid)
+        history = History(plan.space, plan.objectives, sweep.trials())
+        return lambda: claims.next(history, running, may_create), worker
+
+    return made
+
+
+def trial_of(member):
+    """Trial 0 as the worker `member` creates it."""
+    return Trial(0, "its uid", TrialState.RUNNING, params={"x": 0.25}, worker=member.worker.uuid)
+
+
+def test_a_new_trial_is_ours_and_running(stage, claims):
+    claim, worker = claims("seed: 7\nbudget: 9")
+    trial = claim()
+    assert (trial.number, trial.state, trial.worker, trial.run) == (0, TrialState.RUNNING, worker.uuid, 1)
+    assert trial.configuration == 0
+    assert stage.trials == [trial]
+
+
+def test_the_same_sweep_suggests_the_same_on_any_worker(stage, claims):
+    claim, _ = claims("seed: 7\nbudget: 9")
+    plan = Plan.load(stage.sweep())
+    history = History(plan.space, plan.objectives, [])
+    expected = plan.sampler.suggest(history, np.random.default_rng([7, 0]))
+    assert claim().params == expected.params
+
+
+def test_every_trial_of_a_sweep_has_the_same_seed(stage, claims):
+    claim, _ = claims("seed: 7\nbudget: 9", running=range(9))
+    assert len({claim().seed for _ in range(3)}) == 1
+
+
+def test_nothing_is_created_that_the_budget_forbids(stage, claims):
+    claim, _ = claims(may_create=lambda history: history.number < 2, running=range(9))
+    assert [type(claim()).__name__ for _ in range(3)] == ["Trial", "Trial", "Nothing"]
+    assert len(stage.trials) == 2
+
+
+def test_a_waiting_trial_comes_before_a_new_one(stage, claims):
+    claim, _ = claims()
+    first = claim()
+    sweep = Sweep(stage.directory)
+    sweep.advance(sweep.trials()[0], TrialState.WAITING, "preempted: Ctrl-C", **stage.left(first))
+    other, worker = claims()
+    trial = other()
+    assert (trial.number, trial.run, trial.worker) == (0, 2, worker.uuid)
+    assert trial.reason == "resumed after preempted: Ctrl-C"
+
+
+def test_a_trial_that_was_created_and_never_started_is_given_out_again(stage, claims):
+    claim, _ = claims()
+    assert claim() == claim()
+
+
+def test_running_trials_are_not_given_out_again(stage, claims):
+    claim, _ = claims(running=(0, 1))
+    assert [claim().number, claim().number] == [0, 1]
+
+
+def test_a_number_that_is_taken_is_read_and_the_next_one_asked_for(stage, claims, monkeypatch):
+    claim, _ = claims(running=range(9))
+    other = stage.worker(lambda job: stage.losses(1.0))._member
+    asked, create = [], Sweep.create_trial
+
+    def taken(self, trial, *more):
+        if not asked:
+            asked.append(trial)
+            rival = Sweep(stage.directory)
+            create(rival, trial_of(other), TrialState.RUNNING, "new")
+        return create(self, trial, *more)
+
+    monkeypatch.setattr(Sweep, "create_trial", taken)
+    trial = claim()
+    assert trial.number == 1
+    assert trial.params != asked[0].params, "the generator depends on the number"
+    assert [trial.number for trial in stage.trials] == [0, 1]
+
+
+def test_an_exhausted_sampler_is_told_from_a_used_up_budget(stage, claims, monkeypatch):
+    claim, _ = claims()
+    monkeypatch.setattr("sweeprun.samplers.random.RandomSampler.suggest", lambda *_: None)
+    assert claim() == Nothing(exhausted=True)
+    claim, _ = claims(may_create=lambda history: False)
+    assert claim() == Nothing(exhausted=False)
+
+
+def test_what_a_sampler_must_remember_is_written_on_the_trial(stage, claims, monkeypatch):
+    suggestion = Suggestion({"x": 0.5}, until=9, parent=0, notes={"why": "because"}, origin="first")
+    monkeypatch.setattr("sweeprun.samplers.random.RandomSampler.suggest", lambda *_: suggestion)
+    claim, _ = claims()
+    claim()
+    (trial,) = stage.trials
+    assert (trial.until, trial.parent, trial.notes, trial.origin) == (9, 0, {"why": "because"}, "first")
+
+
+def test_an_orphan_is_seen_without_the_lock(stage):
+    sweep = stage.sweep("budget: 9")
+    mine, other = (stage.worker(lambda job: stage.losses(1.0)) for _ in range(2))
+    claims = other._claims
+    member = mine._member
+    trial = sweep.create_trial(trial_of(member), TrialState.RUNNING, "new", member.log)
+    assert not claims.orphaned([trial], ())
+    member.leave()
+    assert not claims.orphaned([trial], (0,))
+    assert claims.orphaned([trial], ())
