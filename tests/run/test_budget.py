@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sweeprun.objective import Objective
 from sweeprun.run.budget import Budget, FailureLimit, Halt, Plateau, configurations, wall_s
 from sweeprun.trial import Failure, FailureClass, Run, TrialState
 
@@ -31,10 +32,9 @@ def trials(make_trial):
 
 
 @pytest.fixture
-def spent(trials, make_history):
+def spent(trials):
     def judged(budget, *said, **rest):
-        history = make_history(trials(*said))
-        reached = replace(budget, **rest).spent(history.trials, history.objectives)
+        reached = replace(budget, **rest).spent(trials(*said), [Objective("loss")])
         return reached and (reached.key, reached.halt)
 
     return judged
@@ -64,11 +64,14 @@ def test_only_new_configurations_count(make_trial):
 
 def test_the_target_is_reached_from_the_right_side(make_trial, make_history):
     trials = [make_trial(0, [0.5])]
-    assert Budget(target={"loss": 0.4}).spent(make_history(trials)) is None
-    assert Budget(target={"loss": 0.5}).spent(make_history(trials)).key == "target"
-    assert Budget(target={"loss": 0.6}).spent(make_history(trials, goal="maximize")) is None
-    reached = Budget(target={"loss": 0.5}).spent(make_history(trials, goal="maximize"))
-    assert reached.why == "trial 0 reached loss 0.5, the target was 0.5"
+
+    def reached(wanted, goal):
+        return Budget(target={"loss": wanted}).spent(trials, make_history(goal=goal).objectives)
+
+    assert reached(0.4, "minimize") is None
+    assert reached(0.5, "minimize").key == "target"
+    assert reached(0.6, "maximize") is None
+    assert reached(0.5, "maximize").why == "trial 0 reached loss 0.5, the target was 0.5"
 
 
 def test_a_plateau_is_so_many_trials_without_improvement(spent):
@@ -100,13 +103,13 @@ def test_a_share_of_failures_counts_once_there_are_enough_trials(spent):
     assert spent(budget, None, 1.0, None, None, 1.0) == ("failures", Halt.FINISH)
 
 
-def test_failures_that_were_forgiven_and_nan_do_not_count(spent, make_trial, make_history):
+def test_failures_that_were_forgiven_and_nan_do_not_count(spent, make_trial):
     budget = Budget(failures=FailureLimit(consecutive=2))
     assert spent(budget, None, None) == ("failures", Halt.FINISH)
     assert spent(budget, None, None, forgiven=2) is None
     assert spent(budget, None, None, None, None, forgiven=2) == ("failures", Halt.FINISH)
     diverged = [make_trial(n, state=FAILED, failure=Failure(FailureClass.NAN, "")) for n in range(4)]
-    assert budget.spent(diverged, make_history(diverged).objectives) is None
+    assert budget.spent(diverged, [Objective("loss")]) is None
 
 
 def test_pruned_trials_are_no_failures(spent):
@@ -130,13 +133,16 @@ def test_the_time_after_a_worker_died_is_not_its_trials(make_trial):
 
 
 def test_limits_of_time_end_running_trials(make_trial, make_history):
-    history = make_history([make_trial(0, state=RUNNING, runs=(Run(100.0),))])
-    assert Budget(wall=60.0).reached(history, 159.0) is None
-    reached = Budget(wall=60.0).reached(history, 160.0)
-    assert (reached.key, reached.halt) == ("wall", Halt.STOP)
-    assert Budget(deadline=200.0).reached(history, 199.0) is None
-    reached = Budget(deadline=200.0).reached(history, 200.0)
-    assert (reached.key, reached.halt) == ("deadline", Halt.STOP)
+    trials = [make_trial(0, state=RUNNING, runs=(Run(100.0),))]
+
+    def reached(now, **limits):
+        found = Budget(**limits).reached(trials, make_history().objectives, now)
+        return found and (found.key, found.halt)
+
+    assert reached(159.0, wall=60.0) is None
+    assert reached(160.0, wall=60.0) == ("wall", Halt.STOP)
+    assert reached(199.0, deadline=200.0) is None
+    assert reached(200.0, deadline=200.0) == ("deadline", Halt.STOP)
 
 
 def test_the_time_that_is_left_is_that_of_the_nearest_limit(make_trial):
@@ -146,11 +152,11 @@ def test_the_time_that_is_left_is_that_of_the_nearest_limit(make_trial):
     assert Budget(wall=99.0, deadline=200.0).time_left_s(trials, 130.0, everyone) == 69.0
 
 
-def test_limits_of_time_come_first_then_failures(make_trial, make_history, trials):
-    history = make_history(trials(None, None))
+def test_limits_of_time_come_first_then_failures(trials):
+    failed, objectives = trials(None, None), [Objective("loss")]
     budget = Budget(trials=2, deadline=100.0, failures=FailureLimit(consecutive=2))
-    assert budget.reached(history.trials, history.objectives, 100.0).key == "deadline"
-    assert budget.reached(history.trials, history.objectives, 99.0).key == "failures"
+    assert budget.reached(failed, objectives, 100.0).key == "deadline"
+    assert budget.reached(failed, objectives, 99.0).key == "failures"
 
 
 def test_what_is_used_is_told_beside_the_limit(trials):
