@@ -1,6 +1,6 @@
 """The trials of a sweep as numbers: configurations already tried, curves of losses, where the others stood at a step.
 
-The only place where signs flip: a loss is what is minimised, whatever the goal of the metric.
+Everything here is a loss: minimised, whatever the goal of the metric.
 
 A History never changes. It computes what is asked for and keeps it; `advance` hands what still holds to the History
 of the next moment, so that a verdict costs what has changed since the last one and not the whole sweep. The work is
@@ -13,45 +13,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from sweeprun.objective import Goal, Objective
 from sweeprun.space import Space
 from sweeprun.trial import Curve, Params, Trial, TrialState
 
-Goal = Literal["minimize", "maximize"]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.PRUNED})
 _UNDERWAY = frozenset({TrialState.RUNNING, TrialState.PAUSED})
-
-
-class Objective(Protocol):
-    """What a sweep optimises, as the sweep file declares it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def goal(self) -> Goal: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A reported number and the direction in which it gets better."""
-
-    name: str
-    goal: Goal
-
-    def loss(self, value: float) -> float:
-        return -value if self.goal == "maximize" else value
-
-    def value(self, loss: float) -> float:
-        """What the program reported for this loss."""
-        return -loss if self.goal == "maximize" else loss
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +67,9 @@ class _Memory:
     `ended`; a following history owns copies, whose `ended` begin with these."""
 
     configurations: dict[int, _Configuration] = field(default_factory=dict)
-    curves: dict[tuple[int, Metric], tuple[Curve, LossCurve]] = field(default_factory=dict)
+    curves: dict[tuple[int, Objective], tuple[Curve, LossCurve]] = field(default_factory=dict)
     ended: list[Trial] = field(default_factory=list)
-    levels: dict[tuple[Metric, bool, int], tuple[int, Floats]] = field(default_factory=dict)
+    levels: dict[tuple[Objective, bool, int], tuple[int, Floats]] = field(default_factory=dict)
 
     def following(self, trials: Sequence[Trial]) -> _Memory:
         """The same for a later moment, whose trials are `trials` by number."""
@@ -113,7 +88,7 @@ class History:
         self, space: Space, objectives: Sequence[Objective], trials: Sequence[Trial], _memory: _Memory | None = None
     ):
         self.space = space
-        self.objectives = tuple(Metric(objective.name, objective.goal) for objective in objectives)
+        self.objectives = tuple(objectives)
         self.trials = tuple(trials)
         self._memory = _memory or _Memory().following(self.trials)
 
@@ -145,21 +120,20 @@ class History:
         U = np.array([u for u, _ in points], dtype=np.float64).reshape(shape)
         return U, np.array([active for _, active in points], dtype=np.bool_).reshape(shape)
 
-    def metric(self, name: str | None = None, goal: Goal | None = None) -> Metric:
+    def metric(self, name: str | None = None, goal: Goal | None = None) -> Objective:
         """`name` with its direction: `goal`, else that of the objective so named, else minimize, as in a sweep file.
 
         Without a name it is the first objective.
         """
         first = self.objectives[0]
         declared = first if name is None else next((each for each in self.objectives if each.name == name), None)
-        return Metric(name or first.name, goal or (declared.goal if declared else "minimize"))
+        return Objective(name or first.name, goal or (declared.goal if declared else "minimize"))
 
     def loss(self, trial: Trial) -> float:
         """The loss of the first objective; NaN where the trial has none."""
-        objective = self.objectives[0]
-        return objective.loss(trial.values.get(objective.name, float("nan")))
+        return self.objectives[0].loss_of(trial)
 
-    def curve(self, trial: Trial, metric: Metric) -> LossCurve:
+    def curve(self, trial: Trial, metric: Objective) -> LossCurve:
         """The losses of `metric` over the steps of the trial."""
         known = self._memory.curves.get((trial.number, metric))
         if known is None or known[0] is not trial.curve:
@@ -167,7 +141,7 @@ class History:
             self._memory.curves[trial.number, metric] = known
         return known[1]
 
-    def others(self, trial: Trial, metric: Metric, step: int, best: bool) -> Floats:
+    def others(self, trial: Trial, metric: Objective, step: int, best: bool) -> Floats:
         """The losses at `step` of all trials but this one, ascending: what `trial` is judged by.
 
         A trial counts with its last report at or before the step once it has come that far; one that was pruned or
@@ -204,11 +178,11 @@ class History:
             self._memory.configurations[trial.number] = known
         return known
 
-    def _reached(self, trial: Trial, metric: Metric, step: int, best: bool) -> float | None:
+    def _reached(self, trial: Trial, metric: Objective, step: int, best: bool) -> float | None:
         curve = self.curve(trial, metric)
         return curve.at(step, best) if len(curve.steps) and curve.steps[-1] >= step else None
 
-    def _ended_levels(self, metric: Metric, step: int, best: bool) -> Floats:
+    def _ended_levels(self, metric: Objective, step: int, best: bool) -> Floats:
         memory, key = self._memory, (metric, best, step)
         n_known, levels = memory.levels.get(key, (0, np.empty(0)))
         if n_known < len(memory.ended):
@@ -229,7 +203,7 @@ def _configuration(space: Space, params: Params) -> _Configuration:
     return _Configuration(params, key, point, listed)
 
 
-def _loss_curve(curve: Curve, metric: Metric) -> LossCurve:
+def _loss_curve(curve: Curve, metric: Objective) -> LossCurve:
     column = curve.values.get(metric.name)
     if column is None or not curve.steps:
         return LossCurve(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), diverged=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,17 +10,10 @@ from typeguard import install_import_hook
 
 install_import_hook("sweeprun")
 
-from sweeprun.history import Goal, History  # noqa: E402  after the hook, which sees later imports only
+from sweeprun.history import History  # noqa: E402  after the hook, which sees later imports only
+from sweeprun.objective import Goal, Objective  # noqa: E402
 from sweeprun.space import ALWAYS, Choice, FloatParameter, Space  # noqa: E402
 from sweeprun.trial import Curve, Trial, TrialState  # noqa: E402
-
-
-@dataclass(frozen=True)
-class Objective:
-    """As the sweep file declares it."""
-
-    name: str = "loss"
-    goal: Goal = "minimize"
 
 
 def build_trial(
@@ -42,7 +34,7 @@ def build_trial(
 def build_history(trials: Sequence[Trial] = (), goal: Goal = "minimize", space: Space | None = None) -> History:
     """A sweep that optimises `loss`; where the space does not matter it is one float."""
     space = space or Space([Choice("x", ALWAYS, FloatParameter("x", 0.0, 1.0))])
-    return History(space, [Objective(goal=goal)], trials)
+    return History(space, [Objective("loss", goal)], trials)
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeprun.history import History, LossCurve, Metric
+from sweeprun.history import History, LossCurve
+from sweeprun.objective import Objective
 from sweeprun.space import ALWAYS, CategoricalParameter, Choice, Condition, FloatParameter, OneOf, Space
 from sweeprun.trial import Curve, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]
 
-LOSS, ACCURACY = Metric("loss", "minimize"), Metric("acc", "maximize")
+LOSS, ACCURACY = Objective("loss", "minimize"), Objective("acc", "maximize")
 OTHER = 99  # the number of a trial that is not in the history
 
 TREE = Space(
@@ -32,7 +33,7 @@ TREE = Space(
 )
 
 
-def levels(history: History, trial: Trial, step: int, best: bool = True, metric: Metric = LOSS) -> list[float]:
+def levels(history: History, trial: Trial, step: int, best: bool = True, metric: Objective = LOSS) -> list[float]:
     return history.others(trial, metric, step, best).tolist()
 
 
@@ -57,15 +58,15 @@ def test_a_trial_without_a_value_has_no_loss(make_trial: MakeTrial, make_history
 
 def test_a_metric_takes_its_direction_from_the_objective_of_that_name(make_history: MakeHistory) -> None:
     history = make_history(goal="maximize")
-    assert history.metric() == Metric("loss", "maximize")
-    assert history.metric("loss") == Metric("loss", "maximize")
-    assert history.metric("loss", "minimize") == Metric("loss", "minimize")
+    assert history.metric() == Objective("loss", "maximize")
+    assert history.metric("loss") == Objective("loss", "maximize")
+    assert history.metric("loss", "minimize") == Objective("loss", "minimize")
 
 
 def test_a_metric_that_is_no_objective_is_minimised_unless_said_otherwise(make_history: MakeHistory) -> None:
     history = make_history(goal="maximize")
-    assert history.metric("other") == Metric("other", "minimize")
-    assert history.metric("other", "maximize") == Metric("other", "maximize")
+    assert history.metric("other") == Objective("other", "minimize")
+    assert history.metric("other", "maximize") == Objective("other", "maximize")
 
 
 # --- configurations

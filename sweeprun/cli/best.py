@@ -18,13 +18,14 @@ import typer
 
 from sweeprun.cli import retrain
 from sweeprun.cli.columns import varying
-from sweeprun.cli.declared import Declared
 from sweeprun.cli.ranking import ranked, up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
 from sweeprun.cli.view import document, safe, say, short, span, table, write, write_document
 from sweeprun.errors import SweeprunError
 from sweeprun.expressions import Expression
+from sweeprun.objective import Objective
 from sweeprun.run.command import text
+from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Json, Trial
 
@@ -51,7 +52,7 @@ class Chosen:
     """The trials that were asked for, best first."""
 
     sweep: Sweep
-    declared: Declared
+    objective: Objective
     trials: tuple[Trial, ...]
 
 
@@ -66,21 +67,22 @@ def best(
     """Print the best trials."""
     condition = None if require is None else Expression.parse(require)
     found = opened(sweep, root)
-    declared = Declared.of(found)
-    ranking = ranked(declared, up_to_date(found, declared))
+    reporting = Reporting.of(found.resolved)
+    objective = reporting.objective
+    ranking = ranked(objective, up_to_date(found, reporting))
     if not ranking.trials:
-        say(f"{found.name}: no trial has a value of {declared.metric} yet")
+        say(f"{found.name}: no trial has a value of {objective.name} yet")
         raise typer.Exit(NO_VALUE)
     if ranking.note:
         say(f"{found.name}: {ranking.note}")
     format_ = Format.JSON if as_json else format_
     count = n or (_ROWS if format_ is Format.TABLE else 1)
-    WRITERS[format_](Chosen(found, declared, ranking.trials[:count]))
+    WRITERS[format_](Chosen(found, objective, ranking.trials[:count]))
     if condition is not None and not _met(condition, ranking.trials[0]):
         raise typer.Exit(NOT_MET)
 
 
-def entry(sweep: Sweep, declared: Declared, trial: Trial) -> dict[str, Json]:
+def entry(sweep: Sweep, trial: Trial) -> dict[str, Json]:
     """A trial as `best --json` shows it."""
     checkpoint = sweep.layout.checkpoint(trial.number, trial.checkpoint)
     kept = checkpoint.is_dir() and any(checkpoint.iterdir())
@@ -92,7 +94,7 @@ def entry(sweep: Sweep, declared: Declared, trial: Trial) -> dict[str, Json]:
         "step": trial.step,
         "repeats": None,
         "checkpoint": str(checkpoint) if kept else None,
-        "command": retrain.line(sweep, declared, trial),
+        "command": retrain.line(sweep, trial),
         "seconds": trial.seconds,
     }
 
@@ -110,9 +112,9 @@ def _body(chosen: Chosen) -> dict[str, Json]:
     return {
         "sweep": chosen.sweep.name,
         "dir": str(chosen.sweep.layout.directory),
-        "metric": chosen.declared.metric,
-        "goal": chosen.declared.goal,
-        "trials": [entry(chosen.sweep, chosen.declared, trial) for trial in chosen.trials],
+        "metric": chosen.objective.name,
+        "goal": chosen.objective.goal,
+        "trials": [entry(chosen.sweep, trial) for trial in chosen.trials],
     }
 
 
@@ -145,7 +147,7 @@ def _yaml(chosen: Chosen) -> None:
 
 def _args(chosen: Chosen) -> None:
     for trial in chosen.trials:
-        words = retrain.arguments(chosen.declared, trial)
+        words = retrain.arguments(chosen.sweep, trial)
         if retrain.survives_splitting(words):
             write(" ".join(words) + "\n")
             continue
@@ -155,7 +157,7 @@ def _args(chosen: Chosen) -> None:
 
 def _command(chosen: Chosen) -> None:
     for trial in chosen.trials:
-        line = retrain.line(chosen.sweep, chosen.declared, trial)
+        line = retrain.line(chosen.sweep, trial)
         if line is None:
             raise SweeprunError(f"trial {trial.number}: no run of it left a command that can be read")
         write(f"{line}\n")
@@ -184,12 +186,13 @@ def _csv(chosen: Chosen) -> None:
 
 def _value(chosen: Chosen) -> None:
     for trial in chosen.trials:
-        write(f"{chosen.declared.value(trial)!r}\n")
+        write(f"{trial.values[chosen.objective.name]!r}\n")
 
 
 def _metrics(chosen: Chosen) -> list[str]:
     """The metrics that these trials have, the objective first."""
-    return list(dict.fromkeys([chosen.declared.metric, *(name for trial in chosen.trials for name in trial.values)]))
+    reported = (name for trial in chosen.trials for name in trial.values)
+    return list(dict.fromkeys([chosen.objective.name, *reported]))
 
 
 def _cell(value: Json) -> str:

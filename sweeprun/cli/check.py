@@ -71,7 +71,7 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
 def _body(spec: SweepFile, plan: Plan, drawn: list[str]) -> dict[str, Json]:
     return {
         "name": spec.name,
-        "metric": plan.reporting.metric,
+        "metric": plan.reporting.objective.name,
         "goal": plan.objectives[0].goal,
         "parameters": [
             {"name": declaration.name, "kind": kind(declaration), "when": when(declaration.when) or None}

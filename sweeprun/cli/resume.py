@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
@@ -15,7 +14,6 @@ from sweeprun.cli.driving import Drive, Events, Gpus, Require, SlotLimit, Timeou
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import say
 from sweeprun.errors import UsageError
-from sweeprun.history import History
 from sweeprun.run.budget import configurations
 from sweeprun.run.plan import Plan
 from sweeprun.store.sweep import Sweep
@@ -56,6 +54,6 @@ def _extend(sweep: Sweep, trials: int) -> None:
 def _forgive(sweep: Sweep) -> None:
     """Who resumes a sweep that its failures stopped has mended something: what failed before does not count again."""
     plan, trials = Plan.load(sweep), sweep.trials()
-    reached = plan.budget.reached(History(plan.space, plan.objectives, trials), time.time(), plan.forgiven)
+    reached = plan.budget.spent(trials, plan.objectives)
     if reached is not None and reached.key == "failures":
         sweep.edit({"forgiven": len(trials)})

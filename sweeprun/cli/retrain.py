@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
 from collections.abc import Iterable, Sequence
 
-from sweeprun.cli.declared import Declared
 from sweeprun.cli.view import unsafe
 from sweeprun.run import command
 from sweeprun.store import runs
@@ -28,26 +26,27 @@ def quoted(word: str) -> str:
     return "$'" + "".join(_escaped(byte) for byte in word.encode(errors="surrogateescape")) + "'"
 
 
-def line(sweep: Sweep, declared: Declared, trial: Trial) -> str | None:
+def line(sweep: Sweep, trial: Trial) -> str | None:
     """`cd DIRECTORY && VARIABLES... PROGRAM ARGUMENTS...`; None where no run of the trial left its command."""
     said = _recorded(sweep, trial)
     if said is None:
         return None
-    variables = [f"{name}={_expanded(value)}" for name, value in _environment(said["env"], declared).items()]
-    words = [*variables, command_line(said["argv"], arguments(declared, trial))]
+    variables = [f"{name}={_expanded(value)}" for name, value in _environment(said["env"], sweep).items()]
+    words = [*variables, command_line(said["argv"], arguments(sweep, trial), said["program"])]
     return f"cd {quoted(said['cwd'])} && {' '.join(words)}"
 
 
-def command_line(argv: Sequence[str], literal: Sequence[str]) -> str:
+def command_line(argv: Sequence[str], literal: Sequence[str], program: str | None = None) -> str:
     """`argv` for a shell, which expands each `${env:X}` of the command. Not so in the words that are `literal`: they
-    carry parameters, whose values are never expanded, whatever they look like."""
-    program, *rest = argv
-    return " ".join([_program(program), *(quoted(word) if word in literal else _expanded(word) for word in rest)])
+    carry parameters, whose values are never expanded, whatever they look like. `program` is the path of argv[0] where
+    a trial found it."""
+    name, *rest = argv
+    return " ".join([_program(name, program), *(quoted(word) if word in literal else _expanded(word) for word in rest)])
 
 
-def arguments(declared: Declared, trial: Trial) -> list[str]:
+def arguments(sweep: Sweep, trial: Trial) -> list[str]:
     """What `${args}` stood for."""
-    return command.arguments(trial.params, declared.resolved["args"])
+    return command.arguments(trial.params, sweep.resolved["args"])
 
 
 def survives_splitting(words: Iterable[str]) -> bool:
@@ -64,21 +63,19 @@ def _recorded(sweep: Sweep, trial: Trial) -> dict[str, Json] | None:
     return None
 
 
-def _environment(recorded: dict[str, str], declared: Declared) -> dict[str, str]:
+def _environment(recorded: dict[str, str], sweep: Sweep) -> dict[str, str]:
     """What of the recorded environment bears on the result. Which device it was does not; that there was none does."""
-    names = [*_KEPT, *declared.resolved["env"]]
+    names = [*_KEPT, *sweep.resolved["env"]]
     if recorded.get("CUDA_VISIBLE_DEVICES") == "":
         names.append("CUDA_VISIBLE_DEVICES")
     return {name: recorded[name] for name in dict.fromkeys(names) if name in recorded}
 
 
-def _program(program: str) -> str:
+def _program(name: str, found: str | None) -> str:
     """The program, by its path where the reader's shell would find another one of that name than the trial did."""
-    if "/" in program or _VARIABLE.search(program):
-        return _expanded(program)
-    trials_path = command.base_environment(os.environ, {}, threads=1)["PATH"]
-    found = shutil.which(program, path=trials_path)
-    return quoted(program if found is None or found == shutil.which(program) else found)
+    if "/" in name or found is None:
+        return _expanded(name)
+    return quoted(name if found == shutil.which(name) else found)
 
 
 def _expanded(word: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sweeprun.cli.declared import Declared
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.retrain import line
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepAndNumber, opened_at
 from sweeprun.cli.trials import entry
 from sweeprun.cli.view import moment, pairs, short, span, write, write_document
 from sweeprun.errors import Damaged
+from sweeprun.run.progress import Reporting
 from sweeprun.store import durable, records, runs
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Json, Trial
@@ -19,21 +19,21 @@ from sweeprun.trial import Json, Trial
 def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root = DEFAULT_ROOT) -> None:
     """Print one trial."""
     sweep, recorded = opened_at(sweep_and_number, root)
-    declared = Declared.of(sweep)
-    trial = up_to_date(sweep, declared)[recorded.number]
+    reporting = Reporting.of(sweep.resolved)
+    trial = up_to_date(sweep, reporting)[recorded.number]
     transitions = list(_transitions(sweep, trial))
     if as_json:
-        write_document("show", _body(sweep, declared, trial, transitions))
+        write_document("show", _body(sweep, trial, transitions))
         return
-    write(pairs(_lines(declared, trial)))
+    write(pairs(_lines(reporting, trial)))
     write("\n" + pairs(_said(transition) for transition in transitions))
     if trial.failure is not None and trial.failure.stderr:
         write("\n" + pairs(("stderr", text) for text in trial.failure.stderr))
-    command = line(sweep, declared, trial)
+    command = line(sweep, trial)
     write("\n" + pairs([*_files(sweep, trial).items(), *([("again", command)] if command else [])]))
 
 
-def _body(sweep: Sweep, declared: Declared, trial: Trial, transitions: list[dict[str, Json]]) -> dict[str, Json]:
+def _body(sweep: Sweep, trial: Trial, transitions: list[dict[str, Json]]) -> dict[str, Json]:
     return {
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
@@ -49,7 +49,7 @@ def _body(sweep: Sweep, declared: Declared, trial: Trial, transitions: list[dict
                 {"started": run.started, "seconds": run.seconds, "memory_bytes": run.memory_bytes} for run in trial.runs
             ],
             "files": _files(sweep, trial),
-            "command": line(sweep, declared, trial),
+            "command": line(sweep, trial),
         },
     }
 
@@ -64,7 +64,7 @@ def _transitions(sweep: Sweep, trial: Trial) -> Iterator[dict[str, Json]]:
         yield {key: record[key] for key in ("n", "at", "state", "reason", "worker", "run")}
 
 
-def _lines(declared: Declared, trial: Trial) -> Iterator[tuple[str, str]]:
+def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
     yield "trial", f"{trial.number}, {trial.origin}" + (f" of {trial.parent}" if trial.parent is not None else "")
     yield "state", "damaged" if trial.damaged else trial.state.value
     if trial.reason:
@@ -73,7 +73,7 @@ def _lines(declared: Declared, trial: Trial) -> Iterator[tuple[str, str]]:
         yield "failure", f"{trial.failure.kind}: {trial.failure.message}"
     for name, value in trial.params.items():
         yield name, short(value)
-    for name in sorted(trial.values, key=lambda name: name != declared.metric):
+    for name in sorted(trial.values, key=lambda name: name != reporting.objective.name):
         yield name, f"{short(trial.values[name])} at step {short(trial.step)}"
     if trial.last_step:
         yield "steps", str(trial.last_step)

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeprun.cli.declared import Declared
 from sweeprun.cli.ranking import ranked, up_to_date
 from sweeprun.errors import SpaceError
+from sweeprun.objective import Objective
+from sweeprun.run.budget import Budget, forgiven
+from sweeprun.run.progress import Reporting
 from sweeprun.store.liveness import Observer, Worker
 from sweeprun.store.sweep import Sweep
 from sweeprun.trial import Json, Trial, TrialState
@@ -23,7 +25,7 @@ class Standing:
     other machines are alive as far as their beats have been watched. `eta_s` is None where it cannot be known."""
 
     sweep: Sweep
-    declared: Declared
+    objective: Objective
     trials: tuple[Trial, ...]
     workers: tuple[Worker, ...]
     state: str
@@ -34,13 +36,15 @@ class Standing:
 
     @classmethod
     def of(cls, sweep: Sweep, observer: Observer) -> Standing:
-        declared, now = Declared.of(sweep), time.time()
-        trials = tuple(up_to_date(sweep, declared))
+        resolved, now = sweep.resolved, time.time()
+        reporting = Reporting.of(resolved)
+        trials = tuple(up_to_date(sweep, reporting))
         workers = tuple(observer.workers())
+        limits = Budget.of(resolved["budget"])
+        used = limits.used(trials, now, {worker.uuid for worker in workers}.__contains__)
         state, reason = _state(sweep, trials, workers)
-        budget = _budget(declared, trials, now, {worker.uuid for worker in workers})
-        eta_s = _eta_s(trials, budget["trials"], now) if state == "running" else None
-        return cls(sweep, declared, trials, workers, state, reason, budget, eta_s, now)
+        eta_s = _eta_s(trials, used["trials"], now) if state == "running" else None
+        return cls(sweep, reporting.objective, trials, workers, state, reason, used, eta_s, now)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -52,7 +56,7 @@ class Standing:
     @property
     def best(self) -> Trial | None:
         """The best trial so far, by `best`'s rules."""
-        return next(iter(ranked(self.declared, self.trials).trials), None)
+        return next(iter(ranked(self.objective, self.trials).trials), None)
 
     def having(self, state: TrialState) -> list[Trial]:
         """The trials in `state`, damaged ones aside."""
@@ -113,29 +117,24 @@ def _state(sweep: Sweep, trials: Sequence[Trial], workers: Sequence[Worker]) -> 
 
 
 def _over(sweep: Sweep, trials: Sequence[Trial]) -> str | None:
-    """Why nothing new will be tried; None where something would. Costs the import of all that a worker needs."""
+    """Why nothing new will be tried; None where something would."""
+    objectives = [Reporting.of(sweep.resolved).objective]
+    reached = Budget.of(sweep.resolved["budget"], forgiven(sweep.edits)).reached(trials, objectives, time.time())
+    if reached is not None:
+        return reached.why
+    return "every configuration of the space has been tried" if _exhausted(sweep, trials) else None
+
+
+def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
+    """Costs the import of all that a worker needs: the last question to ask."""
     from sweeprun.history import History
     from sweeprun.run.plan import Plan
 
     plan = Plan.load(sweep)
-    history = History(plan.space, plan.objectives, trials)
-    reached = plan.budget.reached(history, time.time(), plan.forgiven)
-    if reached is not None:
-        return reached.why
     try:
-        exhausted = plan.space.size == history.n_tried
+        return plan.space.size == History(plan.space, plan.objectives, trials).n_tried
     except SpaceError:  # more configurations than can be counted are more than can have been tried
-        exhausted = False
-    return "every configuration of the space has been tried" if exhausted else None
-
-
-def _budget(
-    declared: Declared, trials: Sequence[Trial], now: float, alive: set[str]
-) -> dict[str, dict[str, float | None]]:
-    from sweeprun.run.budget import Budget
-
-    said = declared.resolved["budget"]
-    return Budget(trials=said["trials"], wall=said["wall"]).used(trials, now, alive.__contains__)
+        return False
 
 
 def _eta_s(trials: Sequence[Trial], configurations: dict[str, float | None], now: float) -> float | None:

@@ -102,9 +102,9 @@ def _budget(standing: Standing) -> str:
 
 
 def _best(standing: Standing, trial: Trial) -> str:
-    value = short(standing.declared.value(trial))
+    value = short(trial.values[standing.objective.name])
     state = "" if trial.state is TrialState.COMPLETE else f", {trial.state}"
-    return f"{standing.declared.metric} {value} (trial {trial.number}, step {short(trial.step)}{state})"
+    return f"{standing.objective.name} {value} (trial {trial.number}, step {short(trial.step)}{state})"
 
 
 def _worker(worker: Worker) -> str:
@@ -113,7 +113,7 @@ def _worker(worker: Worker) -> str:
 
 
 def _table(standing: Standing, running: list[Trial]) -> str:
-    names, metric = varying(running), standing.declared.metric
+    names, metric = varying(running), standing.objective.name
     rows = [
         [
             str(trial.number),

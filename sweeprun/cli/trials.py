@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.columns import Column, column, finished, usual
-from sweeprun.cli.declared import Declared
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Plain, Root, SweepName, opened
 from sweeprun.cli.view import table, tsv, write, write_document
 from sweeprun.errors import UsageError
 from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.run.command import text
+from sweeprun.run.progress import Reporting
 from sweeprun.trial import Json, Trial, TrialState
 
 
@@ -33,15 +33,16 @@ def trials(
     if plain and as_json:
         raise UsageError("--plain and --json exclude each other")
     found = opened(sweep, root)
-    declared = Declared.of(found)
-    known = up_to_date(found, declared)
+    reporting = Reporting.of(found.resolved)
+    known = up_to_date(found, reporting)
     chosen = _chosen(known, state, where)
     if sort is not None:
         chosen = _sorted(chosen, column(sort.removeprefix("-"), known), downwards=sort.startswith("-"))
     if as_json:
         write_document("trials", {"trials": [entry(trial) for trial in chosen]})
         return
-    asked = usual(chosen, declared.metric) if columns is None else [column(name, known) for name in columns.split(",")]
+    metric = reporting.objective.name
+    asked = usual(chosen, metric) if columns is None else [column(name, known) for name in columns.split(",")]
     headings = [each.name for each in asked]
     if plain:
         write(tsv(headings, [[_plain(each.of(trial)) for each in asked] for trial in chosen]))

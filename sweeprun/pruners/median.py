@@ -7,7 +7,8 @@ from typing import Literal, final
 
 from pydantic import Field
 
-from sweeprun.history import Floats, Goal, History, LossCurve, Metric
+from sweeprun.history import Floats, History, LossCurve
+from sweeprun.objective import Goal, Objective
 from sweeprun.pruners.base import Action, Pruner, Verdict
 from sweeprun.trial import Trial
 
@@ -72,7 +73,7 @@ class MedianPruner(Pruner):
     def _period(self, step: int) -> int:
         return (step - self.warmup) // self.interval
 
-    def _compared(self, metric: Metric, step: int, own: float, others: Floats) -> Verdict:
+    def _compared(self, metric: Objective, step: int, own: float, others: Floats) -> Verdict:
         bar = _quantile(others, self.quantile)
         worse = own > bar
         what = "median" if self.quantile == 0.5 else f"{self.quantile:g} quantile"

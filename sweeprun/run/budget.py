@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.trial import FailureClass, Trial, TrialState
 
 COUNTED_ORIGINS = ("search", "first")
@@ -55,7 +55,8 @@ def _held_for_alive(worker: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limits of a sweep. `wall` in seconds, `deadline` in seconds since the epoch."""
+    """The limits of a sweep. `wall` in seconds, `deadline` in seconds since the epoch. Failures of trials below
+    `forgiven` do not count."""
 
     trials: int | None = None
     wall: float | None = None
@@ -63,20 +64,38 @@ class Budget:
     target: Mapping[str, float] = field(default_factory=dict)
     plateau: Plateau | None = None
     failures: FailureLimit = field(default_factory=FailureLimit)
+    forgiven: int = 0
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any], forgiven: int = 0) -> Budget:
+        """The limits that the section `budget` of a resolved sweep file names."""
+        plateau = said["plateau"]
+        return cls(
+            trials=said["trials"],
+            wall=said["wall"],
+            deadline=said["deadline"],
+            target=said["target"],
+            plateau=plateau and Plateau(**plateau),
+            failures=FailureLimit(**said["failures"]),
+            forgiven=forgiven,
+        )
 
     def reached(
-        self, history: History, now: float, forgiven: int = 0, alive: Callable[[str], bool] = _held_for_alive
+        self,
+        trials: Sequence[Trial],
+        objectives: Sequence[Objective],
+        now: float,
+        alive: Callable[[str], bool] = _held_for_alive,
     ) -> Reached | None:
         """The first limit that is reached, those of time first."""
-        return self.expired(history.trials, now, alive) or self.spent(history, forgiven)
+        return self.expired(trials, now, alive) or self.spent(trials, objectives)
 
-    def spent(self, history: History, forgiven: int = 0) -> Reached | None:
-        """The first limit that the record has reached. Failures of trials below `forgiven` do not count."""
-        trials = history.trials
+    def spent(self, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Reached | None:
+        """The first limit that the record has reached."""
         checks = (
-            self._failures([trial for trial in trials if trial.number >= forgiven]),
-            self._target(history),
-            self._plateau(history),
+            self._failures([trial for trial in trials if trial.number >= self.forgiven]),
+            self._target(trials, objectives),
+            self._plateau(trials, objectives[0]),
             self._trials(trials),
         )
         return next((reached for reached in checks if reached), None)
@@ -109,22 +128,22 @@ class Budget:
             return None
         return Reached("trials", Halt.FINISH, f"all {self.trials} configurations of the budget are tried")
 
-    def _target(self, history: History) -> Reached | None:
-        for objective in history.objectives:
+    def _target(self, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Reached | None:
+        for objective in objectives:
             wanted = self.target.get(objective.name)
             if wanted is None:
                 continue
-            for trial in history.trials:
+            for trial in trials:
                 value = trial.values.get(objective.name)
-                if value is not None and (value >= wanted if objective.goal == "maximize" else value <= wanted):
+                if value is not None and objective.loss(value) <= objective.loss(wanted):
                     why = f"trial {trial.number} reached {objective.name} {value:.6g}, the target was {wanted:g}"
                     return Reached("target", Halt.FINISH, why)
         return None
 
-    def _plateau(self, history: History) -> Reached | None:
+    def _plateau(self, trials: Sequence[Trial], objective: Objective) -> Reached | None:
         if self.plateau is None:
             return None
-        losses = [history.loss(trial) for trial in history.trials if trial.state.final and not trial.damaged]
+        losses = [objective.loss_of(trial) for trial in trials if trial.state.final and not trial.damaged]
         recent, earlier = losses[-self.plateau.trials :], losses[: -self.plateau.trials]
         best_before = min((loss for loss in earlier if loss == loss), default=None)
         if best_before is None:
@@ -151,6 +170,11 @@ class Budget:
         if len(failed) >= limit.after and sum(failed) > limit.fraction * len(failed):
             return Reached("failures", Halt.FINISH, f"{sum(failed)} of {len(failed)} trials failed")
         return None
+
+
+def forgiven(edits: Sequence[Mapping[str, Any]]) -> int:
+    """Failures of trials below this number do not count: somebody has resumed the sweep since."""
+    return max((change.get("forgiven", 0) for change in edits), default=0)
 
 
 def configurations(trials: Sequence[Trial]) -> int:

@@ -39,7 +39,7 @@ class Claims:
         whether the budget allows one more configuration."""
         with self._sweep.lock():
             history = history.advance(self._sweep.trials())
-            first = self._plan.first_step(history.trials)
+            first = self._plan.reporting.first_step(history.trials)
             for trial in history.trials:
                 if trial.state is TrialState.RUNNING and trial.number not in running:
                     claimed = self._orphan(trial, first)
@@ -79,7 +79,7 @@ class Claims:
     def _verdict(self, left: Remains) -> Outcome:
         if left.end is None:
             return lost(left.trial)
-        outcome = ended(left.end, None, left.trial, self._plan.reporting.metric, left.traces)
+        outcome = ended(left.end, None, left.trial, self._plan.reporting.objective.name, left.traces)
         return retried(outcome, left.trial, self._plan.retry)
 
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:

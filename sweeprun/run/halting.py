@@ -66,7 +66,7 @@ class Halting:
 
     def may_create(self, history: History) -> bool:
         """Whether the budget allows one more configuration."""
-        return self._plan.budget.reached(history, self._now(), self._plan.forgiven, self._alive) is None
+        return self._plan.budget.reached(history.trials, history.objectives, self._now(), self._alive) is None
 
     @property
     def impatient(self) -> bool:
@@ -99,5 +99,5 @@ class Halting:
 
     def _spent(self, history: History) -> Reached | None:
         if self._judged is None or self._judged[0] is not history:
-            self._judged = history, self._plan.budget.spent(history, self._plan.forgiven)
+            self._judged = history, self._plan.budget.spent(history.trials, history.objectives)
         return self._judged[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def prepare(
         argv = command.argv(plan.command, trial.params, plan.args, os.environ)
         said = {
             "argv": command.argv(plan.command, trial.params, plan.args),
+            "program": shutil.which(argv[0], path=environment["PATH"]),
             "cwd": str(plan.workdir),
             "env": {name: value for name, value in environment.items() if name.startswith(_RECORDED)} | dict(plan.env),
             "devices": list(lease.devices),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sweeprun.expressions import Expression, ExpressionError
+from sweeprun.objective import Objective
 from sweeprun.store.layout import RunFiles
 from sweeprun.trial import Curve, Measurement, Params, Trial
 
@@ -21,18 +22,39 @@ MAX_VALUES = 64  # metrics kept with a trial; the rest is in its metrics file
 class Reporting:
     """How lines of metrics are understood: the sweep file's part in it.
 
-    `metric` is the first objective; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning
-    must not drop.
+    `objective` is the first one; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning must
+    not drop; `first` is what the program calls its first step, 0 or 1, where the file says it.
     """
 
-    metric: str
-    maximize: bool
+    objective: Objective
     step: str = "epoch"
+    first: int | None = None
     reduce: str = "best"
     tracked: tuple[str, ...] = ()
     derived: Mapping[str, Expression] = field(default_factory=dict)
     rungs: frozenset[int] = frozenset()
     from_stdout: bool = False
+
+    @classmethod
+    def of(cls, resolved: Mapping[str, Any], also: Sequence[str] = ()) -> Reporting:
+        """What a resolved sweep file says; `also` are metrics to track beside the objectives."""
+        metrics = [metric for metric in (resolved["metric"], *resolved["metrics"]) if metric is not None]
+        objectives = [Objective(each["name"], each["goal"], each["limit"]) for each in metrics if each["expr"] is None]
+        return cls(
+            objective=objectives[0],
+            step=resolved["step"]["name"] if resolved["step"] else "epoch",
+            first=resolved["step"]["first"] if resolved["step"] else None,
+            reduce=resolved["reduce"],
+            tracked=tuple(dict.fromkeys([*(objective.name for objective in objectives), *also])),
+            derived={each["name"]: Expression.parse(each["expr"]) for each in metrics if each["expr"] is not None},
+            from_stdout=resolved["metrics_from"] == "stdout",
+        )
+
+    def first_step(self, trials: Iterable[Trial]) -> int | None:
+        """What programs call their first step: as the file says, else as the first report of the sweep decided."""
+        if self.first is not None:
+            return self.first
+        return next((trial.first for trial in trials if trial.first is not None), None)
 
     def source(self, files: RunFiles) -> Path:
         """The file that the program's lines are read from."""
@@ -157,7 +179,7 @@ class Progress:
         self._values = dict(list(values.items())[:MAX_VALUES]) if len(values) > MAX_VALUES else dict(values)
 
     def _leads(self, step: int, values: Mapping[str, float]) -> bool:
-        if self.reporting.metric not in values:
+        if self.reporting.objective.name not in values:
             return False
         if self.reporting.reduce == "last":
             return self._step is None or step > self._step
@@ -165,15 +187,13 @@ class Progress:
 
     def _worsens(self, values: Mapping[str, float]) -> bool:
         """Whether a later report of the step that gave the values takes back what made it the best."""
-        return (
-            self.reporting.reduce == "best" and self.reporting.metric in values and self._better(self._values, values)
-        )
+        matters = self.reporting.reduce == "best" and self.reporting.objective.name in values
+        return matters and self._better(self._values, values)
 
     def _better(self, one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-        a, b = one[self.reporting.metric], other[self.reporting.metric]
-        if math.isnan(a) or math.isnan(b):
-            return math.isnan(b) and not math.isnan(a)
-        return a > b if self.reporting.maximize else a < b
+        objective = self.reporting.objective
+        a, b = objective.loss(one[objective.name]), objective.loss(other[objective.name])
+        return not math.isnan(a) and (math.isnan(b) or a < b)
 
     def _thinned(self) -> Sequence[int]:
         steps = sorted(self._points)

@@ -125,7 +125,7 @@ class Worker:
                 trials[live.record.number] = live.trial
         if self._plan.needs_curves:
             others = [t for t in trials if t.state is TrialState.RUNNING and t.number not in self._live]
-            for number, trial in self._followed.read(others, self._plan.first_step(trials)).items():
+            for number, trial in self._followed.read(others, self._plan.reporting.first_step(trials)).items():
                 trials[number] = trial
         if tuple(trials) != self._history.trials:  # most turns of the loop bring nothing new
             self._know(self._history.advance(trials))
@@ -173,7 +173,7 @@ class Worker:
             self._executor.start(job)
 
     def _prepared(self, trial: Trial, lease: Lease) -> tuple[Job, Live]:
-        first = self._plan.first_step(self._history.trials)
+        first = self._plan.reporting.first_step(self._history.trials)
         return launching.prepare(self._plan, self._sweep, trial, lease, self._executor, first, self._clock())
 
     def _may_start(self) -> bool:
@@ -209,7 +209,7 @@ class Worker:
         if request is None and end.ended_by == "stop":
             request = "preempt", "its worker left"
         trial = live.over(end, now)
-        outcome = ended(end, request, trial, self._plan.reporting.metric, live.traces())
+        outcome = ended(end, request, trial, self._plan.reporting.objective.name, live.traces())
         self._ledger.settle(trial, retried(outcome, trial, self._plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from sweeprun.expressions import Expression, ExpressionError
+from sweeprun.objective import Goal
 from sweeprun.spec.fields import (
     AnyJson,
     Count,
@@ -30,8 +31,6 @@ from sweeprun.spec.fields import (
 )
 from sweeprun.spec.words import shown
 from sweeprun.trial import FailureClass, Json
-
-Goal = Literal["minimize", "maximize"]
 
 
 class Metric(Language):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -13,6 +12,7 @@ from typing import Annotated, Self
 from pydantic import Field, PlainValidator, PrivateAttr, ValidationError, WithJsonSchema, model_validator
 
 from sweeprun.errors import NotSupportedYet, SweepFileError
+from sweeprun.objective import Objective
 from sweeprun.space import Space
 from sweeprun.spec import yaml12
 from sweeprun.spec.command import Arguments, Command, Environment
@@ -25,7 +25,6 @@ from sweeprun.spec.parameters import MisdeclaredError, build_space
 from sweeprun.spec.sections import (
     Budget,
     Checkpoints,
-    Goal,
     Lint,
     Metric,
     MetricsFrom,
@@ -45,15 +44,6 @@ from sweeprun.spec.words import shown
 from sweeprun.trial import Json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A metric to be made small or large; `limit` is the worst value allowed."""
-
-    name: str
-    goal: Goal
-    limit: float | None = None
 
 
 def _sweep_name(value: Json) -> str:

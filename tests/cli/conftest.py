@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -96,7 +98,9 @@ class Built:
     def command(self, trial: Trial, argv: Sequence[str], cwd: Path, **env: str) -> None:
         """The record of what the trial was started with."""
         files = runs.files(self.sweep.layout, trial)
-        said = {"argv": list(argv), "cwd": str(cwd), "env": env, "devices": [], "launcher": [1, 1], "continues": False}
+        program = shutil.which(argv[0], path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
+        said = {"argv": list(argv), "program": program, "cwd": str(cwd), "env": env, "devices": []}
+        said |= {"launcher": [1, 1], "continues": False}
         runs.write_json(files.command, said)
 
     def join(self, pid: int, start_time: int, boot_id: str, pid_namespace: str) -> str:

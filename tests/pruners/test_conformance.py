@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeprun import registry
-from sweeprun.history import Goal, History
+from sweeprun.history import History
+from sweeprun.objective import Goal
 from sweeprun.pruners.base import Action, Pruner
 from sweeprun.trial import Curve, Trial, TrialState
 

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from sweeprun.objective import Objective
 from sweeprun.run.followed import Followed
 from sweeprun.run.progress import Reporting
 from sweeprun.trial import Trial, TrialState
 
-REPORTING = Reporting("loss", maximize=False, tracked=("loss",))
+REPORTING = Reporting(Objective("loss"), tracked=("loss",))
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import pytest
 from sweeprun import registry
 from sweeprun.errors import SpaceError
 from sweeprun.expressions import Expression
-from sweeprun.history import History, Metric
+from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import (
     ALWAYS,
@@ -108,7 +109,7 @@ def suggest(sampler: Sampler, history: History) -> Suggestion | None:
 
 
 def history_of(space: Space, trials: list[Trial], goal: str = "minimize") -> History:
-    return History(space, [Metric("loss", "maximize" if goal == "maximize" else "minimize")], trials)
+    return History(space, [Objective("loss", "maximize" if goal == "maximize" else "minimize")], trials)
 
 
 def run(

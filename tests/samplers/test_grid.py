@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeprun.errors import SpaceError
-from sweeprun.history import History, Metric
+from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.samplers._untried import Order
 from sweeprun.samplers.grid import GridSampler
 from sweeprun.space import (
@@ -29,7 +30,7 @@ def table(n_x: int, n_y: int) -> Space:
 
 
 def history_of(space: Space, trials: list[Trial]) -> History:
-    return History(space, [Metric("loss", "minimize")], trials)
+    return History(space, [Objective("loss", "minimize")], trials)
 
 
 def run(space: Space, sampler: GridSampler, trials: list[Trial], limit: int = 10**6) -> list[Trial]:

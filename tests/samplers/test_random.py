@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sweeprun.expressions import Expression
-from sweeprun.history import History, Metric
+from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.samplers.random import RandomSampler
 from sweeprun.space import (
     ALWAYS,
@@ -34,7 +35,7 @@ def draws(space: Space, n: int, seed: int = 0, first: tuple[Params, ...] = ()) -
     trials = [Trial(i, str(i), TrialState.WAITING, params=params) for i, params in enumerate(first)]
     while len(trials) < n + len(first):
         found = RandomSampler().suggest(
-            History(space, [Metric("loss", "minimize")], trials), np.random.default_rng([seed, len(trials)])
+            History(space, [Objective("loss", "minimize")], trials), np.random.default_rng([seed, len(trials)])
         )
         assert found is not None
         trials.append(Trial(len(trials), str(len(trials)), TrialState.RUNNING, params=found.params))

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from sweeprun.expressions import Expression
-from sweeprun.history import History, Metric
+from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.samplers.sobol import SobolSampler
 from sweeprun.space import ALWAYS, CategoricalParameter, Choice, FloatParameter, IntParameter, Parameter, Space
 from sweeprun.trial import Trial, TrialState
@@ -22,7 +23,7 @@ SQUARE = (FloatParameter("x", 0.0, 1.0), FloatParameter("y", 0.0, 1.0))
 
 
 def run(space: Space, n: int, sampler: SobolSampler, trials: list[Trial] | None = None) -> list[Trial]:
-    history = History(space, [Metric("loss", "minimize")], trials or [])
+    history = History(space, [Objective("loss", "minimize")], trials or [])
     while history.number < n:
         found = sampler.suggest(history, np.random.default_rng([0, history.number]))
         assert found is not None

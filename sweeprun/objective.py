@@ -1,0 +1,34 @@
+"""What a sweep makes small or large."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from sweeprun.trial import Trial
+
+Goal = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric and the direction in which it gets better; `limit` is the worst value allowed.
+
+    The only place where signs flip: a loss is what is minimised, whatever the goal.
+    """
+
+    name: str
+    goal: Goal = "minimize"
+    limit: float | None = None
+
+    def loss(self, value: float) -> float:
+        return -value if self.goal == "maximize" else value
+
+    def value(self, loss: float) -> float:
+        """What the program reported for this loss."""
+        return -loss if self.goal == "maximize" else loss
+
+    def loss_of(self, trial: Trial) -> float:
+        """The loss of the trial's value; NaN where it has none."""
+        return self.loss(trial.values.get(self.name, math.nan))
