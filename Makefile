@@ -21,7 +21,6 @@ setup: .venv/installed
 
 demo: setup
 	$(BIN)/sweeprun start configs/quickstart.yaml
-	$(BIN)/sweeprun best quickstart -n 5
 	@echo
 	@echo "Train the best one again, to the same value:"
 	@$(BIN)/sweeprun best quickstart -f command

@@ -18,6 +18,8 @@ from sweeprun.trial import Json
 # Control characters, whose sequences terminals obey, and the overrides that make text read other than it is.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NOT_A_TERMINAL_WIDTH = 120
+_GAP = 2  # between columns
+_MOST_TURNED = 13  # lines of a table that may be turned: ten trials and their headings, with room for more
 
 Row = Sequence[str]
 
@@ -98,16 +100,47 @@ def document(command: str, body: dict[str, Json]) -> dict[str, Json]:
 
 
 def table(headings: Row, rows: Iterable[Row]) -> str:
-    """A table for people, no wider than the terminal."""
+    """A table for people, no wider than the terminal: a short one that is too wide is turned on its side, with as many
+    of its rows as have room; in a long one the cells are cut."""
     from rich.table import Table
     from rich.text import Text
 
+    cells: list[Row] = [[safe(cell) for cell in row] for row in (headings, *rows)]
+    if len(cells) <= _MOST_TURNED and _width(cells) > _terminal_width():
+        cells = list(zip(*_that_fit(cells), strict=True))
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        shown.add_column(Text(safe(heading)), no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        shown.add_row(*(Text(safe(cell)) for cell in row))
+    for heading in cells[0]:
+        shown.add_column(Text(heading), no_wrap=True, overflow="ellipsis")
+    for row in cells[1:]:
+        shown.add_row(*map(Text, row))
     return _rendered(shown)
+
+
+def _that_fit(rows: list[Row]) -> list[Row]:
+    """The headings and the first rows, at least one, that have room beside each other as columns."""
+    room = _terminal_width() - _longest(rows[0])
+    kept = rows[:1]
+    for row in rows[1:]:
+        room -= _GAP + _longest(row)
+        if room < 0 and len(kept) > 1:
+            break
+        kept.append(row)
+    return kept
+
+
+def _width(rows: list[Row]) -> int:
+    columns = list(zip(*rows, strict=True))
+    return sum(_longest(column) for column in columns) + _GAP * (len(columns) - 1)
+
+
+def _longest(cells: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, cells))
+
+
+def _terminal_width() -> int:
+    return shutil.get_terminal_size((_NOT_A_TERMINAL_WIDTH, 24)).columns
 
 
 def tsv(headings: Row, rows: Iterable[Row]) -> str:
@@ -130,7 +163,7 @@ def is_terminal(stream: TextIO) -> bool:
 def _rendered(renderable: object) -> str:
     from rich.console import Console
 
-    width = shutil.get_terminal_size((_NOT_A_TERMINAL_WIDTH, 24)).columns
+    width = _terminal_width()
     styled = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
     text = io.StringIO()
     Console(file=text, width=width, force_terminal=styled, highlight=False, markup=False, emoji=False).print(renderable)

@@ -94,6 +94,18 @@ def test_a_table_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) 
     assert max(map(len, text.splitlines())) <= 40
 
 
+def test_a_short_table_that_is_too_wide_lies_on_its_side_and_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = view.table([f"parameter_{i}" for i in range(20)], [[f"{row}.123456789"] * 20 for row in range(9)]).splitlines()
+    assert lines[0].split() == ["parameter_0", "0.123456789", "1.123456789"], "as many as have room"
+    assert [line.split()[0] for line in lines] == [f"parameter_{i}" for i in range(20)]
+
+
+def test_a_long_table_stays_upright(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert len(view.table(["parameter"] * 20, [["0.123456789"] * 20] * 30).splitlines()) == 31
+
+
 def test_a_wide_character_takes_its_two_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     assert "日本" in view.table(["a", "b"], [["日本", "x"]])
