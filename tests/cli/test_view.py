@@ -96,7 +96,8 @@ def test_a_table_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_short_table_that_is_too_wide_lies_on_its_side_and_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    lines = view.table([f"parameter_{i}" for i in range(20)], [[f"{row}.123456789"] * 20 for row in range(9)]).splitlines()
+    rows = [[f"{row}.123456789"] * 20 for row in range(9)]
+    lines = view.table([f"parameter_{i}" for i in range(20)], rows).splitlines()
     assert lines[0].split() == ["parameter_0", "0.123456789", "1.123456789"], "as many as have room"
     assert [line.split()[0] for line in lines] == [f"parameter_{i}" for i in range(20)]
 
