@@ -133,7 +133,7 @@ class ScriptedExecutor(Executor):
         if self.no_room or self.held >= self._slots:
             return NoRoom(self.no_room or "all slots are in use")
         self.held += 1
-        return Lease(gpus=0.0, on_release=self._released)
+        return Lease(gpus=0.5, on_release=self._released)
 
     def _released(self, lease: Lease) -> None:
         self.held -= 1

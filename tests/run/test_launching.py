@@ -59,7 +59,7 @@ def test_the_record_of_the_command_shows_no_secret(stage, job):
     assert said["env"]["SWEEPRUN_SEED"] == job.env["SWEEPRUN_SEED"]
     assert said["argv"] == list(job.argv)
     assert said["launcher"][0] == os.getpid()
-    assert said["continues"] is False
+    assert (said["continues"], said["gpus"]) == (False, 0.5)
 
 
 def test_threads_are_the_cores_divided_by_the_slots(stage, monkeypatch):

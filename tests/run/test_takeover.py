@@ -125,6 +125,7 @@ def test_several_slots_finish_an_orphan_once(stage, orphan):
     events = list(stage.worker(lambda job: stage.losses(9.0), slots=3).work())
     assert stage.states == ["complete"] * 4
     assert [event for event in events if event.name == "notice"] == []
+    assert sorted(event.trial.number for event in events if event.name == "trial_completed") == [0, 1, 2, 3]
 
 
 def test_a_launcher_that_still_lives_is_waited_for(stage, orphan):

@@ -38,7 +38,7 @@ def test_a_finished_trial_has_its_cost_and_its_curve_in_the_record(stage):
     assert trial.curve.values == {"loss": (3.0, 1.0, 2.0)}
     assert (trial.step, trial.last_step) == (2, 3)
     (run,) = trial.runs
-    assert run.seconds == 1.0
+    assert (run.seconds, run.gpu_seconds) == (1.0, 0.5)
     assert run.memory_bytes == 1 << 20
 
 
@@ -454,20 +454,16 @@ def test_a_worker_that_was_suspended_goes_on_where_all_others_are_on_its_machine
 def test_a_worker_whose_beats_do_not_arrive_starts_nothing(stage, monkeypatch):
     stage.sweep("budget: 2")
     stage.worker(lambda job: stage.losses(1.0), boot_id="another", host="there")
-    worker = stage.worker(lambda job: stage.losses(2.0, code=None))
+    switch = Switch()
+    worker = stage.worker(lambda job: stage.losses(2.0, code=None), switch=switch)
     work = started(stage, worker)
     monkeypatch.setattr(type(worker._member), "beat", lambda self: None)
     stage.clock.time += 61.0
-    for event in work:
-        if event.name == "trial_waiting":
-            break
-    assert event.trial.reason.startswith("preempted: its worker could not show for 6")
-    switch_at = stage.clock()
-    while stage.clock() < switch_at + 5:
-        worker._executor.poll(0)
+    until = stage.clock() + 10.0
+    stage.executors[1].on_poll = lambda: stage.clock() > until and switch.turn(2, "SIGTERM")
+    (waiting,) = [event.trial for event in work if event.name == "trial_waiting"]
+    assert waiting.reason.startswith("preempted: its worker could not show for 6")
     assert len(stage.jobs) == 1
-    monkeypatch.undo()
-    work.close()
 
 
 def test_idle_turns_do_not_take_the_lock(stage, monkeypatch):
