@@ -26,6 +26,7 @@ Json = Any
 
 _NO_ALGORITHM = frozenset({"base", "auto"})  # `auto` is a choice among the others (samplers/auto.py)
 _SEED = "seed"
+_KEY: Mapping[Kind, str] = {"sampler": "algorithm", "pruner": "pruner", "executor": "executor"}  # in a sweep file
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ def names(kind: Kind) -> tuple[str, ...]:
 def find(kind: Kind, name: str) -> type[Any]:
     """The class behind `name`. Raises SweepFileError for an unknown name or a module that breaks the rule above."""
     if "." not in name and name not in names(kind):
-        known = names(kind)
-        raise SweepFileError(f"there is no {kind} {name!r}; there are {_listed(known)}", hint=_near(name, known))
+        known = ("auto", *names(kind)) if kind == "sampler" else names(kind)
+        message = f"there is no {_KEY[kind]} {name!r}; there are {_listed(known)}"
+        raise SweepFileError(message, hint=_near(name, known))
     path = name if "." in name else f"sweeprun.{kind}s.{name}"
     try:
         module = importlib.import_module(path)

@@ -9,7 +9,7 @@ from sweeprun.cli.view import short
 from sweeprun.errors import SpaceError
 from sweeprun.space import Space
 from sweeprun.space.composites import Linked, Mixture, Repeated
-from sweeprun.space.conditions import Condition, OneOf
+from sweeprun.space.conditions import Condition, Holds, OneOf
 from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
 from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
 
@@ -34,10 +34,15 @@ def kind(declaration: Declaration) -> str:
 
 
 def when(condition: Condition) -> str:
-    """When a parameter is active; empty for always."""
-    return " and ".join(
-        _one_of(clause) if isinstance(clause, OneOf) else clause.expression.text for clause in condition.clauses
-    )
+    """When a parameter is active; empty for always. That a list is there with its length goes without saying."""
+    said = []
+    for clause in condition.clauses:
+        match clause:
+            case OneOf():
+                said.append(_one_of(clause))
+            case Holds():
+                said.append(clause.expression.text)
+    return " and ".join(said)
 
 
 def amount(space: Space) -> int | str:

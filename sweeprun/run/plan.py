@@ -6,8 +6,10 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sweeprun import registry
+from sweeprun.errors import SweepFileError
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Pruner
 from sweeprun.run import budget
@@ -16,6 +18,7 @@ from sweeprun.run.progress import Reporting
 from sweeprun.samplers import auto
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import Space
+from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
 
@@ -54,8 +57,7 @@ class Plan:
     @classmethod
     def of(cls, file: SweepFile, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file. Raises SweepFileError for an algorithm or an option that there is not."""
-        algorithm = settled(file).algorithm
-        pruner = registry.load("pruner", file.pruner.name, file.pruner.options, file.seed)
+        pruner = _loaded(file, "pruner", file.pruner)
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
         return cls(
             command=file.command,
@@ -65,7 +67,7 @@ class Plan:
             reporting=Reporting.of(resolved, [metric] if metric else []),
             space=file.space,
             objectives=file.objectives,
-            sampler=registry.load("sampler", algorithm.name, algorithm.options, file.seed),
+            sampler=_loaded(file, "algorithm", settled(file).algorithm),
             pruner=pruner,
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
@@ -88,3 +90,10 @@ def settled(file: SweepFile) -> SweepFile:
     choice = auto.choose(file.space, file.budget.trials)
     named = type(file.algorithm)(name=choice.name, **file.algorithm.options)
     return file.model_copy(update={"algorithm": named})
+
+
+def _loaded(file: SweepFile, key: str, named: Named) -> Any:
+    try:
+        return registry.load("pruner" if key == "pruner" else "sampler", named.name, named.options, file.seed)
+    except SweepFileError as error:
+        raise file.placed(error, key) from None

@@ -1,7 +1,7 @@
 """The search space: parameters, the tree they stand in, values <-> unit cube."""
 
 from sweeprun.space.composites import Linked, Mixture, Repeated
-from sweeprun.space.conditions import ALWAYS, Condition, Holds, OneOf
+from sweeprun.space.conditions import ALWAYS, Active, Condition, Holds, OneOf
 from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
@@ -9,6 +9,7 @@ from sweeprun.space.tree import CircularConditionError, Node, Space
 
 __all__ = [
     "ALWAYS",
+    "Active",
     "CategoricalParameter",
     "Choice",
     "CircularConditionError",

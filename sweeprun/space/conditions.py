@@ -47,10 +47,24 @@ class Holds:
 
 
 @dataclass(frozen=True)
+class Active:
+    """`name` is active, whatever its value."""
+
+    name: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.name})
+
+    def holds(self, values: Mapping[str, Json]) -> bool:
+        return self.name in values
+
+
+@dataclass(frozen=True)
 class Condition:
     """All of `clauses`; without any it always holds. Two conditions with the same clauses are equal."""
 
-    clauses: tuple[OneOf | Holds, ...] = ()
+    clauses: tuple[OneOf | Holds | Active, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from sweeprun.errors import SpaceError, SweepFileError
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.space import (
     ALWAYS,
+    Active,
     CategoricalParameter,
     Choice,
     CircularConditionError,
@@ -137,8 +138,7 @@ class _Builder:
         if isinstance(length, str):
             self.check_known({length}, path)
             longest = max(self.lengths(length, path))
-            # Inactive where its length is: an expression over a missing name is false.
-            when = when.also(Condition((Holds(Expression.parse(f"`{length}` >= 0")),)))
+            when = when.also(Condition((Active(length),)))
         else:
             [longest] = _checked_lengths([length], path)
         elements = (f"{leaf.name}.{i}" for i in range(longest))

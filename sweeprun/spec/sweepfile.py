@@ -172,6 +172,10 @@ class SweepFile(Language):
     def space(self) -> Space:
         return build_space(self.parameters, self.linked, self.constraints)
 
+    def placed(self, error: SweepFileError, key: str) -> SweepFileError:
+        """`error` at the place of a top-level key, for those who find it later."""
+        return located(MisdeclaredError((key,), error.message, error.hint), self._document)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know and nothing is wrong with, a sentence each."""

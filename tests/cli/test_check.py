@@ -153,6 +153,20 @@ def test_a_bad_file_is_exit_code_2_with_its_place(write: Command, sweeprun: Comm
     assert place in done.err
 
 
+@pytest.mark.parametrize("named", ["algorithm: rndom", "pruner: medain", "pruner: {name: median, quantile: 2}"])
+def test_an_algorithm_that_there_is_not_has_a_place(write: Command, sweeprun: Command, named: str) -> None:
+    done = sweeprun("check", write(f"command: a\nmetric: loss\n{named}\n"))
+    assert done.code == 2
+    assert "demo.yaml:3:1: " in done.err
+
+
+def test_a_list_is_there_with_its_length_without_saying_so(write: Command, sweeprun: Command) -> None:
+    source = "command: a\nmetric: l\nparameters: {n: {min: 1, max: 2}, w: {values: [1, 2], repeat: n}}\n"
+    assert "w list of n elements, each ordered choice of 1, 2" in [
+        " ".join(line.split()) for line in sweeprun("check", write(source)).out.splitlines()
+    ]
+
+
 @pytest.mark.parametrize("words", [["--set", "algorithm=nope"], ["--set", "algorithm={name: grid, x: 1}"]])
 def test_an_unknown_algorithm_or_option_is_refused(write: Command, sweeprun: Command, words: list[str]) -> None:
     assert sweeprun("check", write(SOURCE), *words).code == 2
