@@ -146,7 +146,6 @@ class Drive:
 
     def _turn(self, level: int, why: str) -> None:
         self._switch.turn(level, why)
-        os.write(2, f"\n{why}\n".encode())  # safe in a handler; print is not
         if self._worker is not None:
             self._worker.wake()
 

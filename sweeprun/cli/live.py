@@ -17,6 +17,7 @@ from sweeprun.run.worker import Worker
 from sweeprun.trial import TrialState
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 HEARTBEAT_S = 60.0
@@ -38,6 +39,7 @@ def display(name: str, worker: Worker) -> Iterator[Show]:
     table = LiveTable(name, worker)
     with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
         yield table.show
+    say(table.notice)
 
 
 class Lines:
@@ -56,42 +58,44 @@ class Lines:
 
 
 class LiveTable:
-    """Totals, and a row for each running trial, as many as the terminal has room for."""
+    """Totals, a row for each running trial, as many as the terminal has room for, and the newest notice."""
 
     def __init__(self, name: str, worker: Worker):
         self._name, self._worker = name, worker
-        self._notice = ""
         self._device: dict[int, str] = {}
+        self.notice = ""
 
     def show(self, event: Event) -> None:
-        if event.name == "notice":
-            self._notice = safe(str(event.said["text"]))
-        elif event.name == "trial_failed":
-            self._notice = _sentence(event) or ""
-        elif event.name == "trial_started" and event.trial is not None:
+        if event.name == "trial_started" and event.trial is not None:
             self._device[event.trial.number] = ", ".join(event.said["devices"]) or "cpu"
+        elif event.name in ("notice", "trial_failed", "sweep_finished"):
+            self.notice = _sentence(event) or ""
 
-    def rendered(self) -> Table:
+    def rendered(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(Text(f"{self._name}: {_totals(self._worker)}"), self._running(), Text(self.notice))
+
+    def _running(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
         history = self._worker.history
-        running = [trial for trial in history.trials if trial.state is TrialState.RUNNING]
-        metric = history.objectives[0].name
-        parameters = varying(history.trials)[:8]
-        table = Table(title=Text(f"{self._name}: {_totals(self._worker)}"), caption=Text(self._notice), expand=False)
+        metric, parameters = history.objectives[0].name, varying(history.trials)[:8]
+        table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("trial", "device", "step", metric, "curve", *parameters):
             table.add_column(Text(safe(heading)), no_wrap=True)
-        room = max(3, os.get_terminal_size(sys.stderr.fileno()).lines - 8)
+        room = max(3, os.get_terminal_size(sys.stderr.fileno()).lines - 6)
+        running = [trial for trial in history.trials if trial.state is TrialState.RUNNING]
         for trial in running[:room]:
-            value = trial.values.get(metric)
             cells = [
                 str(trial.number),
                 self._device.get(trial.number, "elsewhere"),
                 str(trial.last_step or ""),
-                "" if value is None else short(value),
+                short(trial.values.get(metric)),
                 _sparkline(trial.curve.values.get(metric, ())),
-                *(short(trial.params.get(name, "")) for name in parameters),
+                *(short(trial.params.get(name)) for name in parameters),
             ]
             table.add_row(*(Text(safe(cell)) for cell in cells))
         return table

@@ -62,7 +62,7 @@ class Halting:
 
     def reached(self, history: History) -> Reached | None:
         """What ends the work now; None: nothing."""
-        return self._told() or self._stuck() or self._expired(history) or self._spent(history)
+        return self._told() or self.stuck() or self._expired(history) or self._spent(history)
 
     def may_create(self, history: History) -> bool:
         """Whether the budget allows one more configuration."""
@@ -81,7 +81,8 @@ class Halting:
             return Reached("stop", Halt.STOP if request.now else Halt.FINISH, "sweeprun stop was typed")
         return None
 
-    def _stuck(self) -> Reached | None:
+    def stuck(self) -> Reached | None:
+        """The end of our patience with a disk that refuses, or with a program that cannot be started."""
         if self._ledger.trouble is not None and self._ledger.trouble_s > self._plan.store_patience_s:
             return Reached("store", Halt.STOP, str(self._ledger.trouble))
         if self._n_spawn_failures >= SPAWN_FAILURES:

@@ -101,7 +101,7 @@ class Ledger:
                 break
             self._owed.pop(0)
         if not self._owed and self.trouble is not None and not last:
-            self._probe()
+            self.tidy()
         return settled
 
     def _say(self, trial: Trial, outcome: Outcome) -> Settled:
@@ -115,7 +115,8 @@ class Ledger:
         self._since, self._wait_s = None, FIRST_WAIT_S  # the trouble stays until the reserve is filled again
         return Settled(now, outcome, kept=True)
 
-    def _probe(self) -> None:
+    def tidy(self) -> None:
+        """Save a snapshot if one is due, collect debris; after a refusal this shows whether the disk answers again."""
         try:
             self._sweep.tidy()
         except StoreError as error:

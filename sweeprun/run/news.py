@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from sweeprun.history import History
+from sweeprun.run.budget import Reached
 from sweeprun.run.events import Event, EventName
 from sweeprun.run.ledger import Settled
 from sweeprun.trial import Trial, TrialState
@@ -23,6 +24,15 @@ class News:
 
     def __init__(self) -> None:
         self._best = float("inf")
+        self._halt = ""
+
+    def halting(self, halt: Reached | None) -> Iterator[Event]:
+        """Says once why the work ends before its time; that all trials are begun is no news."""
+        why = halt.why if halt is not None and halt.key != "trials" else ""
+        if why != self._halt:
+            self._halt = why
+            if why:
+                yield Event("notice", said={"text": why})
 
     def told(self, settled: Iterable[Settled], history: History) -> Iterator[Event]:
         """`history` need not have what was settled yet."""

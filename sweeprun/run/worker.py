@@ -35,6 +35,7 @@ from sweeprun.trial import Measurement, Trial, TrialState
 __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.2
+TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
 TRANSIENT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
 
@@ -61,6 +62,7 @@ class Worker:
         self._halting = Halting(sweep, plan, switch, self._ledger, now, observer.alive)
         self._live: dict[int, Live] = {}
         self._fenced = False
+        self._n_settled = 0
         self._not_before = 0.0
         self._waits_for = ""
         self.halt: Reached | None = None
@@ -93,6 +95,7 @@ class Worker:
                 yield from self._settle()
                 self._stay_seen()
                 self._refresh()
+                yield from self._news.halting(self.halt)
                 yield from self._watch()
                 self._enforce()
         finally:
@@ -112,6 +115,15 @@ class Worker:
     # ---- what has changed
 
     def _refresh(self) -> None:
+        """Take in what others did. A directory that cannot be read now is trouble like one that cannot be written."""
+        try:
+            self._read()
+            self.halt = self._halting.reached(self._history)
+        except StoreError as error:
+            self._ledger.refused(error)
+            self.halt = self._halting.stuck() or self.halt
+
+    def _read(self) -> None:
         if len(self._sweep.edits) > self._plan.n_edits:
             self._adopt(Plan.load(self._sweep))
         trials = self._sweep.trials()
@@ -129,7 +141,6 @@ class Worker:
                 trials[number] = trial
         if tuple(trials) != self._history.trials:  # most turns of the loop bring nothing new
             self._know(self._history.advance(trials))
-        self.halt = self._halting.reached(self._history)
 
     def _over(self) -> bool:
         if self._live:
@@ -156,21 +167,26 @@ class Worker:
                 self._waits_for = lease.why
                 return
             self._waits_for = ""
+            job = self._next_job(lease)
+            if job is None:
+                lease.release()
+                return
+            self._executor.start(job)
+
+    def _next_job(self, lease: Lease) -> Job | None:
+        """A trial that is ours, ready to start; None where there is none now or the disk refuses."""
+        try:
             trial = self._claims.next(self._history, self._live.keys(), self._halting.may_create)
             if isinstance(trial, Nothing):
-                lease.release()
                 if self._ledger.trouble is None:
                     self._exhausted, self._fruitless = trial.exhausted, self._history
-                return
-            try:
-                job, live = self._prepared(trial, lease)
-            except StoreError as error:
-                lease.release()
-                self._ledger.refused(error)
-                return
-            self._ledger.accepted()
-            self._live[trial.number] = live
-            self._executor.start(job)
+                return None
+            job, self._live[trial.number] = self._prepared(trial, lease)
+        except StoreError as error:
+            self._ledger.refused(error)
+            return None
+        self._ledger.accepted()
+        return job
 
     def _prepared(self, trial: Trial, lease: Lease) -> tuple[Job, Live]:
         first = self._plan.reporting.first_step(self._history.trials)
@@ -272,7 +288,12 @@ class Worker:
     # ---- saying
 
     def _settle(self, last: bool = False) -> Iterator[Event]:
-        return self._news.told(self._ledger.said(last), self._history)
+        settled = self._ledger.said(last)
+        self._n_settled += len(settled)
+        if self._n_settled >= TIDY_EVERY:
+            self._n_settled = 0
+            self._ledger.tidy()
+        return self._news.told(settled, self._history)
 
     def _leave(self) -> list[Event]:
         """End what runs and say what became of it; returns what there is to tell, if anybody still listens."""

@@ -211,3 +211,46 @@ def test_a_result_that_comes_second_does_not_count(stage):
         "trial 0 belongs to another worker now"
     ]
     assert stage.trials[0].reason == "by the other"
+
+
+def test_a_directory_that_cannot_be_read_for_a_while_ends_nothing(stage, monkeypatch):
+    stage.sweep("budget: 3")
+    worker = stage.worker(lambda job: stage.losses(0.5, 0.4))
+    read, calls = Sweep.trials, []
+
+    def stale(sweep):
+        calls.append(sweep)
+        if 5 <= len(calls) < 15:
+            raise StoreError("cannot read trials: Stale file handle")
+        return read(sweep)
+
+    monkeypatch.setattr(Sweep, "trials", stale)
+    events = list(worker.work())
+    assert [event.name for event in events].count("trial_completed") == 3
+    assert worker.halt.key == "trials"
+    assert len(calls) > 15
+
+
+def test_a_directory_that_stays_away_ends_the_worker_after_its_patience(stage, monkeypatch):
+    stage.sweep("budget: 3\nstore: {retry: 30s}")
+    worker = stage.worker(lambda job: stage.losses(0.5))
+
+    def gone(sweep):
+        raise StoreError("cannot read trials: No such file or directory")
+
+    monkeypatch.setattr(Sweep, "trials", gone)
+    list(worker.work())
+    assert worker.halt.key == "store"
+
+
+def test_a_long_lived_worker_saves_snapshots(stage, monkeypatch):
+    monkeypatch.setattr("sweeprun.run.worker.TIDY_EVERY", 2)
+    monkeypatch.setattr("sweeprun.store.snapshot.due", lambda n_final, n_saved: n_final > n_saved)
+    stage.run(lambda job: stage.losses(0.5), "budget: 5")
+    assert sorted(path.name for path in stage.sweep().layout.snapshots.iterdir()) == ["2.json", "4.json"]
+
+
+def test_what_ends_the_work_before_its_time_is_said_once_and_at_once(stage):
+    events = stage.run(lambda job: stage.losses(0.5), "budget: {trials: 5, target: {loss: 0.6}}")
+    notices = [event.said["text"] for event in events if event.name == "notice"]
+    assert notices == ["trial 0 reached loss 0.5, the target was 0.6"]
