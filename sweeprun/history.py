@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from sweeprun.objective import Goal, Objective
 from sweeprun.space import Space
-from sweeprun.trial import Curve, Params, Trial, TrialState
+from sweeprun.trials import Curve, Params, Trial, TrialState
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

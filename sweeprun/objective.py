@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 Goal = Literal["minimize", "maximize"]
 

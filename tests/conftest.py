@@ -13,7 +13,7 @@ install_import_hook("sweeprun")
 from sweeprun.history import History  # noqa: E402  after the hook, which sees later imports only
 from sweeprun.objective import Goal, Objective  # noqa: E402
 from sweeprun.space import ALWAYS, Choice, FloatParameter, Space  # noqa: E402
-from sweeprun.trial import Curve, Trial, TrialState  # noqa: E402
+from sweeprun.trials import Curve, Trial, TrialState  # noqa: E402
 
 
 def build_trial(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sweeprun.history import History, LossCurve
 from sweeprun.objective import Objective
 from sweeprun.space import ALWAYS, CategoricalParameter, Choice, Condition, FloatParameter, OneOf, Space
-from sweeprun.trial import Curve, Trial, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]

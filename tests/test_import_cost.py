@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import sweeprun
 
 HEAVY = {"asyncio", "logging", "subprocess", "dataclasses", "inspect", "pathlib", "tempfile", "socket"}
 
@@ -36,3 +39,9 @@ def test_importing_the_helper_takes_less_than_15_milliseconds() -> None:
         for _ in range(5)
     ]
     assert min(seconds) < 0.015  # the least disturbed measurement; the promise is 15 ms
+
+
+def test_no_module_hides_a_helper_of_its_name() -> None:
+    package = Path(sweeprun.__file__).parent
+    modules = {path.stem for path in package.iterdir()}
+    assert not modules & set(sweeprun.__all__)

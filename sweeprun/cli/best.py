@@ -27,7 +27,7 @@ from sweeprun.objective import Objective
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Json, Trial
+from sweeprun.trials import Json, Trial
 
 NOT_MET, NO_VALUE = 1, 4
 _ROWS = 10

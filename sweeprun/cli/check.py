@@ -22,7 +22,7 @@ from sweeprun.run.plan import Plan
 from sweeprun.samplers import auto
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
-from sweeprun.trial import Json, Trial, TrialState
+from sweeprun.trials import Json, Trial, TrialState
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set budget.trials=50")]

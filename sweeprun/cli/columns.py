@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sweeprun.cli.view import moment, short, span
 from sweeprun.errors import UsageError
-from sweeprun.trial import Json, Trial
+from sweeprun.trials import Json, Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from sweeprun.run import command
 from sweeprun.store import durable
 from sweeprun.store.filesystem import file_system, self_test
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 CANNOT_WRITE = 75
 _FSYNCS = 10

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from sweeprun.errors import UsageError
 from sweeprun.run.events import Event
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 
 @contextmanager

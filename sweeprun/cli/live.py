@@ -14,7 +14,7 @@ from sweeprun.cli.columns import varying
 from sweeprun.cli.view import is_terminal, safe, say, short, span
 from sweeprun.run.events import Event
 from sweeprun.run.worker import Worker
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -19,7 +19,7 @@ from sweeprun.cli.view import write_bytes
 from sweeprun.errors import UsageError
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 POLL_S = 0.2
 _CHUNK_BYTES = 1 << 20

@@ -10,7 +10,7 @@ from sweeprun.objective import Objective
 from sweeprun.run.followed import Followed
 from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)

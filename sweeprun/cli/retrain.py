@@ -12,7 +12,7 @@ from sweeprun.run import command
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Json, Trial
+from sweeprun.trials import Json, Trial
 
 _VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS")

@@ -13,7 +13,7 @@ from sweeprun.errors import Damaged
 from sweeprun.run.progress import Reporting
 from sweeprun.store import durable, records, runs
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Json, Trial
+from sweeprun.trials import Json, Trial
 
 
 def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root = DEFAULT_ROOT) -> None:

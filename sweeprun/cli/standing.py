@@ -14,7 +14,7 @@ from sweeprun.run.budget import Budget, forgiven
 from sweeprun.run.progress import Reporting
 from sweeprun.store.liveness import Observer, Worker
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Json, Trial, TrialState
+from sweeprun.trials import Json, Trial, TrialState
 
 _OPEN = (TrialState.WAITING, TrialState.RUNNING)
 

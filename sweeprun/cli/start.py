@@ -25,7 +25,7 @@ from sweeprun.run.plan import Plan, settled
 from sweeprun.samplers import auto
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
 Root = Annotated[

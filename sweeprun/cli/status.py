@@ -16,7 +16,7 @@ from sweeprun.cli.view import is_terminal, moment, pairs, redraw, short, span, t
 from sweeprun.errors import UsageError
 from sweeprun.store.liveness import Lease, Observer, Worker
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 REDRAW_S = 2.0
 _SHOWN = 5  # of what may be many: waiting trials, damaged ones, strangers

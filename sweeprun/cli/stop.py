@@ -15,7 +15,7 @@ from sweeprun.cli.view import say, write_document
 from sweeprun.errors import SweeprunError, UsageError
 from sweeprun.store.liveness import Lease, Observer
 from sweeprun.store.sweep import Superseded, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 _WHY = "sweeprun stop --trial was typed"
 

@@ -12,7 +12,7 @@ from sweeprun.cli.view import say
 from sweeprun.errors import SweepNotFound, SweeprunError, UsageError
 from sweeprun.store.layout import Layout
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 SweepName = Annotated[
     str | None,

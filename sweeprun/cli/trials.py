@@ -16,7 +16,7 @@ from sweeprun.errors import UsageError
 from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
-from sweeprun.trial import Json, Trial, TrialState
+from sweeprun.trials import Json, Trial, TrialState
 
 
 def trials(

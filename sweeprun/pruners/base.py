@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from sweeprun.history import History
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 
 class Action(StrEnum):

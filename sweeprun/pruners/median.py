@@ -10,7 +10,7 @@ from pydantic import Field
 from sweeprun.history import Floats, History, LossCurve
 from sweeprun.objective import Goal, Objective
 from sweeprun.pruners.base import Action, Pruner, Verdict
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 
 @final

@@ -6,7 +6,7 @@ from typing import final
 
 from sweeprun.history import History
 from sweeprun.pruners.base import Action, Pruner, Verdict
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 
 @final

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from sweeprun.objective import Objective
-from sweeprun.trial import FailureClass, Trial, TrialState
+from sweeprun.trials import FailureClass, Trial, TrialState
 
 COUNTED_ORIGINS = ("search", "first")
 Limit = Literal["trials", "wall", "deadline", "target", "plateau", "failures", "switch", "stop", "store"]

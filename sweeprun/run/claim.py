@@ -17,7 +17,7 @@ from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
 from sweeprun.store.liveness import Observer
 from sweeprun.store.sweep import NumberTaken, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sweeprun.errors import SweepFileError
-from sweeprun.trial import Json, Params
+from sweeprun.trials import Json, Params
 
 PROTOCOL = "1"
 _REMOVED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sweeprun.trial import Json, Trial
+from sweeprun.trials import Json, Trial
 
 EventName = Literal[
     "sweep_started",

@@ -8,7 +8,7 @@ from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout
 from sweeprun.store.metrics import Tail
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 
 class Followed:

@@ -16,7 +16,7 @@ from sweeprun.store import durable, runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Tail
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 _RECORDED = ("SWEEPRUN_", "CUDA_", "OMP_NUM_THREADS", "MASTER_PORT")
 

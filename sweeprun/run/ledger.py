@@ -13,7 +13,7 @@ from sweeprun.errors import StoreError
 from sweeprun.run.outcome import Outcome
 from sweeprun.store import records
 from sweeprun.store.sweep import Superseded, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 

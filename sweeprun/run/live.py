@@ -12,7 +12,7 @@ from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Tail, last_lines
-from sweeprun.trial import Measurement, Run, Trial
+from sweeprun.trials import Measurement, Run, Trial
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from sweeprun.history import History
 from sweeprun.run.budget import Reached
 from sweeprun.run.events import Event, EventName
 from sweeprun.run.ledger import Settled
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 EVENT_OF: Mapping[TrialState, EventName] = {
     TrialState.COMPLETE: "trial_completed",

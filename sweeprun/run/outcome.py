@@ -11,7 +11,7 @@ from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.store import records
-from sweeprun.trial import Failure, FailureClass, Trial, TrialState
+from sweeprun.trials import Failure, FailureClass, Trial, TrialState
 
 MAX_DEATHS = 3
 MAX_EMPTY_PREEMPTIONS = 3

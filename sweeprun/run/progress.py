@@ -12,7 +12,7 @@ from typing import Any
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Objective
 from sweeprun.store.layout import RunFiles
-from sweeprun.trial import Curve, Measurement, Params, Trial
+from sweeprun.trials import Curve, Measurement, Params, Trial
 
 MAX_POINTS = 512  # of a curve in a record
 MAX_VALUES = 64  # metrics kept with a trial; the rest is in its metrics file

@@ -14,7 +14,7 @@ from sweeprun.store import runs
 from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.store.liveness import Observer
 from sweeprun.store.metrics import Tail, last_lines
-from sweeprun.trial import Run, Trial
+from sweeprun.trials import Run, Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from sweeprun.run.outcome import Request, ended, not_spawned, retried
 from sweeprun.run.plan import Plan
 from sweeprun.store.liveness import Membership, Observer
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Measurement, Trial, TrialState
+from sweeprun.trials import Measurement, Trial, TrialState
 
 __all__ = ["Switch", "Worker"]
 

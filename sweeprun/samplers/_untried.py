@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from sweeprun.history import History
-from sweeprun.trial import Params
+from sweeprun.trials import Params
 
 _GOLDEN = (5**0.5 - 1) / 2
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from sweeprun.history import History
-from sweeprun.trial import Suggestion
+from sweeprun.trials import Suggestion
 
 
 class Sampler(BaseModel, ABC):

@@ -12,7 +12,7 @@ from sweeprun.history import History
 from sweeprun.samplers._untried import Order, next_untried
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import Space
-from sweeprun.trial import Suggestion
+from sweeprun.trials import Suggestion
 
 
 @final

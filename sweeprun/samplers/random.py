@@ -10,7 +10,7 @@ from sweeprun.history import Flags, Floats, History
 from sweeprun.samplers._untried import find_rare, is_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import CategoricalParameter, IntParameter, Parameter
-from sweeprun.trial import Suggestion
+from sweeprun.trials import Suggestion
 
 _TRIES = 20  # draws into the branch that is due, which constraints may rule out or which may be exhausted
 _MOST_CELLS = 100  # a gate with more values hardly ever repeats one: there is nothing to even out

@@ -10,7 +10,7 @@ from pydantic import Field
 from sweeprun.history import History
 from sweeprun.samplers._untried import find_rare, is_new
 from sweeprun.samplers.base import Sampler
-from sweeprun.trial import Suggestion
+from sweeprun.trials import Suggestion
 
 _SKIPPED = 1000  # points that constraints or earlier trials rule out before the sequence is given up
 

@@ -16,7 +16,7 @@ from sweeprun.space.conditions import ALWAYS, Condition, Holds, OneOf
 from sweeprun.space.declarations import Choice, Declaration, Fixed, Searched, Values
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import CategoricalParameter
-from sweeprun.trial import Json, Params
+from sweeprun.trials import Json, Params
 
 MAX_LISTED = 1_000_000
 

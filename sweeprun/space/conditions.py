@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.space.identity import identity
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sweeprun.errors import SpaceError
 from sweeprun.expressions import Expression
 from sweeprun.space.conditions import rejects
 from sweeprun.space.declarations import Declaration, Derived
-from sweeprun.trial import Params
+from sweeprun.trials import Params
 
 MAX_COMBINATIONS = 100_000  # a second or two of going through them
 

@@ -20,7 +20,7 @@ from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.space.conditions import ALWAYS, Condition
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import FloatParameter, IntParameter, Parameter
-from sweeprun.trial import Json, Params
+from sweeprun.trials import Json, Params
 
 Searched = tuple[tuple[Parameter, Condition], ...]
 Values = Mapping[str, Json]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 _EXACT = 2.0**53  # below it every integral float is one integer
 

@@ -17,7 +17,7 @@ from itertools import accumulate
 
 from sweeprun.errors import SpaceError
 from sweeprun.space.identity import identity
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 MAX_CELLS = 2**45  # beyond it a value on a log axis no longer comes back exactly from its unit float
 

@@ -20,7 +20,7 @@ from sweeprun.space.counting import Configurations
 from sweeprun.space.declarations import Declaration, Derived
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import FloatParameter, Parameter
-from sweeprun.trial import Json, Params
+from sweeprun.trials import Json, Params
 
 MAX_DRAWS = 10_000
 INACTIVE = 0.5  # the coordinate of a parameter that is not active

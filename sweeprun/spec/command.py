@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from sweeprun.spec.fields import Later, one_of
 from sweeprun.spec.words import close_to, shown, with_hint
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _ENV_MACRO = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")

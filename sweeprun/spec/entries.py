@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sweeprun.spec.fields import AnyJson, Flag, Language, Name, Number, Text
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 

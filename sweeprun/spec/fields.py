@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema
 
 from sweeprun.spec.quantities import deadline, duration, size
 from sweeprun.spec.words import close_to, listed, shown, with_hint
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweeprun.spec.sweepfile import SweepFile
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 
 def schema() -> dict[str, Json]:

@@ -30,7 +30,7 @@ from sweeprun.space import (
 from sweeprun.spec.entries import ParameterEntry
 from sweeprun.spec.words import close_to, shown
 from sweeprun.spec.yaml12 import KeyPath
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 MAX_REPEATS = 1000
 _RESERVED = frozenset("[]`")  # inner names and quoting use them

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 
 from sweeprun.spec.words import shown
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {

@@ -30,7 +30,7 @@ from sweeprun.spec.fields import (
     one_of,
 )
 from sweeprun.spec.words import shown
-from sweeprun.trial import FailureClass, Json
+from sweeprun.trials import FailureClass, Json
 
 
 class Metric(Language):

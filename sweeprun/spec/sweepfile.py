@@ -41,7 +41,7 @@ from sweeprun.spec.sections import (
     WarmStart,
 )
 from sweeprun.spec.words import shown
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

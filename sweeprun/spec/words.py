@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 
 def shown(value: Json) -> str:

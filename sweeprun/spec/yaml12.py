@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import yaml
 
 from sweeprun.errors import SweepFileError
-from sweeprun.trial import Json
+from sweeprun.trials import Json
 
 MAX_BYTES = 2**20
 MAX_NODES = 20_000  # aliases expanded

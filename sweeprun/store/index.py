@@ -17,7 +17,7 @@ from sweeprun.errors import Damaged
 from sweeprun.store import durable, snapshot
 from sweeprun.store.layout import BUCKET_NAME, BUCKET_SIZE, TRIAL_NAME, WORKER_NAME, Layout
 from sweeprun.store.records import fold
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 _NUMBER = re.compile(rb"[0-9]{1,12}\Z")
 

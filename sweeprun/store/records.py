@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sweeprun.trial import TRANSITIONS, Curve, Failure, FailureClass, Run, Trial, TrialState
+from sweeprun.trials import TRANSITIONS, Curve, Failure, FailureClass, Run, Trial, TrialState
 
 FORMAT = 1
 Record = dict[str, Any]

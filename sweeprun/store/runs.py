@@ -11,7 +11,7 @@ from typing import Any
 from sweeprun.errors import Damaged
 from sweeprun.store import durable
 from sweeprun.store.layout import Layout, RunFiles
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 
 def files(layout: Layout, trial: Trial) -> RunFiles:

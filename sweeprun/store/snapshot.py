@@ -16,7 +16,7 @@ from sweeprun.errors import Damaged
 from sweeprun.store import durable
 from sweeprun.store.layout import SNAPSHOT_NAME, Layout
 from sweeprun.store.records import curve_from, curve_record, failure_from, failure_record
-from sweeprun.trial import Run, Trial, TrialState
+from sweeprun.trials import Run, Trial, TrialState
 
 FORMAT = 1
 KEPT = 2

@@ -17,7 +17,7 @@ from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import durable, founding, records, scratch, snapshot
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 LOCK_TIMEOUT_S = 10.0
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

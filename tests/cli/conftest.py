@@ -19,7 +19,7 @@ from sweeprun.run.plan import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness, records, runs
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Curve, Failure, FailureClass, Run, Trial, TrialState
+from sweeprun.trials import Curve, Failure, FailureClass, Run, Trial, TrialState
 
 SOURCE = """
 command: python train.py ${args}

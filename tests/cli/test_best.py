@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 Command = Callable[..., Any]
 

@@ -11,7 +11,7 @@ import pytest
 
 from sweeprun.cli import logs as logs_command
 from sweeprun.store import records
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 Command = Callable[..., Any]
 

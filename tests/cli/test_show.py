@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 Command = Callable[..., Any]
 

@@ -11,7 +11,7 @@ import pytest
 
 from sweeprun import processes
 from sweeprun.cli import status as status_command
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 Command = Callable[..., Any]
 

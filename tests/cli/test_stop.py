@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 Command = Callable[..., Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sweeprun.trial import Failure, FailureClass, TrialState
+from sweeprun.trials import Failure, FailureClass, TrialState
 
 Command = Callable[..., Any]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from sweeprun.errors import StoreError, SweepExists
 from sweeprun.store import records
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 DIRECTORY, WORKER, TRIES = Path(sys.argv[2]), os.urandom(16).hex(), 4
 LOG = DIRECTORY / "workers" / WORKER / "log"

@@ -24,7 +24,7 @@ import pytest
 
 from sweeprun.store import durable, records
 from sweeprun.store.sweep import NumberTaken, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 pytestmark = pytest.mark.slow
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

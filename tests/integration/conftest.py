@@ -18,7 +18,7 @@ import pytest
 from sweeprun.run.plan import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 ROOT = Path(__file__).parents[2]
 WORK = """

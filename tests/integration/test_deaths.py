@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 pytestmark = pytest.mark.slow
 LOST_GRACE_S = 3.0  # what a launcher gives when its worker is dead

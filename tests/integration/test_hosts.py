@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 pytestmark = pytest.mark.slow
 LEASE_S = 3.0

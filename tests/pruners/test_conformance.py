@@ -15,7 +15,7 @@ from sweeprun import registry
 from sweeprun.history import History
 from sweeprun.objective import Goal
 from sweeprun.pruners.base import Action, Pruner
-from sweeprun.trial import Curve, Trial, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sweeprun.history import History
 from sweeprun.pruners.base import Action, Verdict
 from sweeprun.pruners.median import MedianPruner, _quantile
-from sweeprun.trial import Curve, Trial, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]

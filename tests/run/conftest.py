@@ -24,7 +24,7 @@ from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness, records
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial
+from sweeprun.trials import Trial
 
 SMALLEST = """
 command: [program, "${args}"]

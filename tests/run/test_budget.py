@@ -8,7 +8,7 @@ import pytest
 
 from sweeprun.objective import Objective
 from sweeprun.run.budget import Budget, FailureLimit, Halt, Plateau, configurations, wall_s
-from sweeprun.trial import Failure, FailureClass, Run, TrialState
+from sweeprun.trials import Failure, FailureClass, Run, TrialState
 
 FAILED, RUNNING, WAITING, PRUNED = TrialState.FAILED, TrialState.RUNNING, TrialState.WAITING, TrialState.PRUNED
 

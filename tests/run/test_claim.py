@@ -11,7 +11,7 @@ from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
 from sweeprun.store import liveness
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Suggestion, Trial, TrialState
+from sweeprun.trials import Suggestion, Trial, TrialState
 
 
 @pytest.fixture

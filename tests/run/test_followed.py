@@ -9,7 +9,7 @@ import pytest
 from sweeprun.objective import Objective
 from sweeprun.run.followed import Followed
 from sweeprun.run.progress import Reporting
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 REPORTING = Reporting(Objective("loss"), tracked=("loss",))
 

@@ -13,7 +13,7 @@ from sweeprun.run.ledger import Ledger
 from sweeprun.run.worker import Switch
 from sweeprun.store import durable
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import TrialState
+from sweeprun.trials import TrialState
 
 
 class Disk:

@@ -9,7 +9,7 @@ import pytest
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.run.outcome import Retry, Traces, ended, lost, not_spawned, retried
-from sweeprun.trial import FailureClass, Trial, TrialState
+from sweeprun.trials import FailureClass, Trial, TrialState
 
 ENDED = Ended(0, 0, None, "program", 1.0, 0, 0.5, False, 0, False)
 TRIAL = Trial(0, "uid", TrialState.RUNNING, values={"loss": 0.5})

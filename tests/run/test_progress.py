@@ -11,7 +11,7 @@ import pytest
 from sweeprun.expressions import Expression
 from sweeprun.objective import Objective
 from sweeprun.run.progress import MAX_POINTS, Progress, Reporting
-from sweeprun.trial import Curve, Trial, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 
 NAN = float("nan")
 

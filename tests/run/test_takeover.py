@@ -12,7 +12,7 @@ import pytest
 
 from sweeprun import processes
 from sweeprun.store import liveness
-from sweeprun.trial import FailureClass, Trial, TrialState
+from sweeprun.trials import FailureClass, Trial, TrialState
 
 DEAD_PID = 2**22 + 1  # above any that Linux hands out
 

@@ -9,7 +9,7 @@ import pytest
 
 from sweeprun.run.worker import Switch
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import FailureClass, TrialState
+from sweeprun.trials import FailureClass, TrialState
 
 MEDIAN = "pruner: {name: median, warmup: 2, startup: 0, min_trials: 2}\n"
 

@@ -35,7 +35,7 @@ from sweeprun.space import (
     Repeated,
     Space,
 )
-from sweeprun.trial import Failure, FailureClass, Params, Suggestion, Trial, TrialState
+from sweeprun.trials import Failure, FailureClass, Params, Suggestion, Trial, TrialState
 
 SAMPLERS = registry.names("sampler")
 SEED = 5

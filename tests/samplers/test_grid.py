@@ -22,7 +22,7 @@ from sweeprun.space import (
     OneOf,
     Space,
 )
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 
 def table(n_x: int, n_y: int) -> Space:

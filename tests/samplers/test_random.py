@@ -22,7 +22,7 @@ from sweeprun.space import (
     Parameter,
     Space,
 )
-from sweeprun.trial import Json, Params, Trial, TrialState
+from sweeprun.trials import Json, Params, Trial, TrialState
 
 
 def gated(gate: Parameter, value: Json, constraints: tuple[str, ...] = ()) -> Space:

@@ -12,7 +12,7 @@ from sweeprun.history import History
 from sweeprun.objective import Objective
 from sweeprun.samplers.sobol import SobolSampler
 from sweeprun.space import ALWAYS, CategoricalParameter, Choice, FloatParameter, IntParameter, Parameter, Space
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 
 def space_of(*parameters: Parameter, constraints: tuple[str, ...] = ()) -> Space:

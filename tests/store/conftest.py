@@ -13,7 +13,7 @@ import pytest
 
 from sweeprun.store import records
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Curve, Trial, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 
 WORKER = "a" * 32
 FORK = multiprocessing.get_context("fork")

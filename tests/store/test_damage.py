@@ -15,7 +15,7 @@ from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import durable
 from sweeprun.store.index import Index
 from sweeprun.store.sweep import NumberTaken, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 WORKER, OTHER = "a" * 32, "b" * 32
 Make = Callable[..., Trial]

@@ -14,7 +14,7 @@ import pytest
 
 from sweeprun.errors import StoreError
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 Make = Callable[..., Trial]
 Create = Callable[..., Sweep]

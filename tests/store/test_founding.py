@@ -16,7 +16,7 @@ import pytest
 from sweeprun.errors import Damaged, StoreError, SweepExists, SweepNotFound, SweeprunError
 from sweeprun.store import durable
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 Make = Callable[..., Trial]
 Create = Callable[..., Sweep]

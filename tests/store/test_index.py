@@ -13,7 +13,7 @@ import pytest
 from sweeprun.errors import StoreError
 from sweeprun.store import durable, records
 from sweeprun.store.sweep import Superseded, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 WORKER, OTHER = "a" * 32, "b" * 32
 Make = Callable[..., Trial]

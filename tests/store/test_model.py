@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sweeprun.store import records, snapshot
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trial import TRANSITIONS, Trial, TrialState
+from sweeprun.trials import TRANSITIONS, Trial, TrialState
 
 WORKERS = ("a" * 32, "b" * 32)
 EITHER = st.sampled_from([0, 1])

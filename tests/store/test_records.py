@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeprun.store import durable, records
-from sweeprun.trial import TRANSITIONS, Curve, Failure, FailureClass, Run, Trial, TrialState
+from sweeprun.trials import TRANSITIONS, Curve, Failure, FailureClass, Run, Trial, TrialState
 
 Record = dict[str, Any]
 STATES = [None, *TrialState]

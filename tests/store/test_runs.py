@@ -12,7 +12,7 @@ import pytest
 
 from sweeprun.store import runs
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 Make = Callable[..., Trial]
 

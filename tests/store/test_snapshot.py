@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sweeprun.store import durable, records, snapshot
 from sweeprun.store.sweep import Sweep
-from sweeprun.trial import Curve, Failure, FailureClass, Run, Trial, TrialState
+from sweeprun.trials import Curve, Failure, FailureClass, Run, Trial, TrialState
 
 Make = Callable[..., Trial]
 

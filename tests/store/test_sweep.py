@@ -14,7 +14,7 @@ import pytest
 from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import durable, founding, records, scratch
 from sweeprun.store.sweep import NumberTaken, StopRequest, Superseded, Sweep
-from sweeprun.trial import Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 OTHER = "b" * 32
 Make = Callable[..., Trial]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sweeprun.trial import TRANSITIONS, Run, Trial, TrialState
+from sweeprun.trials import TRANSITIONS, Run, Trial, TrialState
 
 FINAL = {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED}
 
