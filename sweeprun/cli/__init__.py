@@ -6,11 +6,13 @@ import sys
 
 from sweeprun.errors import SweeprunError
 
-INTERNAL_ERROR, CANNOT_WRITE = 3, 75
+BAD_USAGE, INTERNAL_ERROR, CANNOT_WRITE = 2, 3, 75
 
 
 def main() -> None:
     """The console script. Every error that a user can cause or meet is printed here, once, and becomes an exit code."""
+    if sys.platform != "linux":
+        _fail(f"needs Linux, and this is {sys.platform}: it stands on /proc, sessions and subreapers", None, BAD_USAGE)
     from sweeprun.cli.app import app
 
     try:

@@ -144,4 +144,6 @@ def _failed(kind: FailureClass, message: str, end: Ended, stderr: Sequence[str] 
 
 
 def _leftovers(end: Ended) -> str:
+    if end.leftovers == 1:
+        return "a process that it left behind was ended"
     return f"{end.leftovers} processes that it left behind were ended" if end.leftovers else ""

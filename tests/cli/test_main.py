@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sweeprun import cli
 from sweeprun.cli import app
 from sweeprun.errors import StoreError
 
@@ -142,3 +143,13 @@ def test_what_a_broken_pipe_hides_does_not_change_the_verdict(build: Command) ->
     done = in_a_process("best", "--require", "val_loss < 0.1", stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert done.returncode == 1
+
+
+def test_another_system_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    assert "needs Linux, and this is darwin" in capsys.readouterr().err
