@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sweeprun.store.layout import RunFiles
 from sweeprun.trials import Curve, Measurement, Params, Trial
 
 MAX_POINTS = 512  # of a curve in a record
-MAX_VALUES = 64  # metrics kept with a trial; the rest is in its metrics file
+MAX_VALUES = 64  # metrics kept with a trial, those of the sweep file first; the rest is in its metrics file
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,8 @@ class Progress:
         if step != self._step and not self._leads(step, values):
             return
         self._step = step
-        self._values = dict(list(values.items())[:MAX_VALUES]) if len(values) > MAX_VALUES else dict(values)
+        matter = {name: values[name] for name in (*self.reporting.tracked, *self.reporting.derived) if name in values}
+        self._values = dict(islice({**matter, **values}.items(), MAX_VALUES))
 
     def _leads(self, step: int, values: Mapping[str, float]) -> bool:
         if self.reporting.objective.name not in values:

@@ -10,7 +10,7 @@ import pytest
 
 from sweeprun.expressions import Expression
 from sweeprun.objective import Objective
-from sweeprun.run.progress import MAX_POINTS, Progress, Reporting
+from sweeprun.run.progress import MAX_POINTS, MAX_VALUES, Progress, Reporting
 from sweeprun.trials import Curve, Trial, TrialState
 
 NAN = float("nan")
@@ -208,3 +208,12 @@ def test_a_new_step_forgives_preemptions_and_an_old_one_does_not():
     before = blank(last_step=3, preemptions=2)
     assert reached(epochs(1.0, start=3), before).preemptions == 2
     assert reached(epochs(1.0, start=4), before).preemptions == 0
+
+
+@pytest.mark.parametrize("reduce", ["best", "last"])
+def test_of_more_metrics_than_a_record_holds_those_of_the_sweep_file_are_kept(reduce):
+    crowd = {f"layer{i}": float(i) for i in range(2 * MAX_VALUES)}
+    lines = [{**crowd, "epoch": epoch, "loss": loss} for epoch, loss in [(1, 3.0), (2, 2.0)]]
+    trial = reached(lines, reduce=reduce, derived={"twice": Expression.parse("2 * loss")})
+    assert len(trial.values) == MAX_VALUES
+    assert (trial.values["loss"], trial.values["twice"], trial.step) == (2.0, 4.0, 2)
