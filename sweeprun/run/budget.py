@@ -178,8 +178,9 @@ def forgiven(edits: Sequence[Mapping[str, Any]]) -> int:
 
 
 def configurations(trials: Sequence[Trial]) -> int:
-    """How many configurations count against `budget.trials`. A damaged record counts: its configuration was made."""
-    return sum(trial.damaged or (trial.origin in COUNTED_ORIGINS and trial.repeat == 0) for trial in trials)
+    """How many configurations count against `budget.trials`. A damaged record counts for what it can still tell; one
+    that tells nothing is a new configuration, the usual thing."""
+    return sum(trial.origin in COUNTED_ORIGINS and trial.repeat == 0 for trial in trials)
 
 
 def wall_s(trials: Sequence[Trial], now: float, alive: Callable[[str], bool]) -> float:

@@ -57,9 +57,14 @@ def test_only_new_configurations_count(make_trial):
         make_trial(2, origin="retry"),
         make_trial(3, origin="validate"),
         make_trial(4, repeat=1),
-        make_trial(5, origin="retry", damaged=True),
     ]
-    assert configurations(trials) == 3
+    assert configurations(trials) == 2
+
+
+def test_a_damaged_record_counts_for_what_it_still_tells(make_trial):
+    readable = [make_trial(0, origin="retry", damaged=True), make_trial(1, repeat=1, damaged=True)]
+    unreadable = [make_trial(2, damaged=True)]
+    assert (configurations(readable), configurations(unreadable)) == (0, 1)
 
 
 def test_the_target_is_reached_from_the_right_side(make_trial, make_history):
