@@ -17,7 +17,6 @@ class Action(StrEnum):
 
     CONTINUE = "continue"
     STOP = "stop"
-    PAUSE = "pause"
 
 
 @dataclass(frozen=True, slots=True)
