@@ -180,8 +180,14 @@ def _stop_requested() -> bool:
 
 
 def _finished(step: int) -> int:
-    """The number of finished steps when `step` is reported: one more where the trial's first report was 0."""
-    return step + (step == 0 or next(_steps(1), 1) == 0)
+    """The number of finished steps when `step` is reported: one more where the first one is called 0.
+
+    Where the sweep does not know yet what programs call it, this trial's first report tells.
+    """
+    first = _integer("SWEEPRUN_STEP_FIRST")
+    if first is None:
+        first = 0 if step == 0 or next(_steps(1), 1) == 0 else 1
+    return step + 1 - first
 
 
 def _steps(run: int) -> Iterator[int]:

@@ -205,6 +205,15 @@ def test_a_continued_program_still_counts_from_zero(trial: TrialDirectory, monke
     assert [client.report(epoch=2), client.report(epoch=3)] == [False, True]
 
 
+@pytest.mark.parametrize(("first", "leave"), [("0", True), ("1", False)])
+def test_what_the_sweep_knows_of_the_first_step_goes_before_a_guess(
+    trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch, first: str, leave: bool
+) -> None:
+    monkeypatch.setenv("SWEEPRUN_STEP_FIRST", first)
+    monkeypatch.setenv("SWEEPRUN_UNTIL", "5")
+    assert client.report(epoch=4) is leave
+
+
 def test_the_sweep_says_which_name_counts_the_steps(trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEEPRUN_STEP", "iteration")
     monkeypatch.setenv("SWEEPRUN_UNTIL", "100")
@@ -324,6 +333,17 @@ def test_a_program_that_counts_from_zero_starts_after_the_step_it_finished(trial
     client.report(epoch=1)
     trial.start(run=2)
     assert client.start_step() == 2
+
+
+@pytest.mark.parametrize(("first", "finished"), [("0", 5), ("1", 4)])
+def test_a_program_that_skips_its_first_steps_starts_after_what_the_sweep_counts(
+    trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch, first: str, finished: int
+) -> None:
+    (trial.checkpoint / "last.pt").touch()
+    client.report(epoch=4)
+    trial.start(run=2)
+    monkeypatch.setenv("SWEEPRUN_STEP_FIRST", first)
+    assert client.start_step() == finished
 
 
 # what the trial is

@@ -27,7 +27,9 @@ def prepare(
     """Make ready what a run of `trial` needs on disk. Raises StoreError; nothing is started then."""
     with durable.writing(sweep.layout.trial(trial.number)):
         files, checkpoint = runs.prepare(sweep.layout, trial)
-        environment = _environment(plan, sweep.name, trial, files, checkpoint, lease, executor.slots)
+        progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
+        protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(trial, progress)
+        environment = _environment(plan, lease, executor.slots, protocol)
         argv = command.argv(plan.command, trial.params, plan.args, os.environ)
         said = {
             "argv": command.argv(plan.command, trial.params, plan.args),
@@ -36,26 +38,23 @@ def prepare(
             "env": {name: value for name, value in environment.items() if name.startswith(_RECORDED)} | dict(plan.env),
             "devices": list(lease.devices),
             "gpus": lease.gpus,
-            "continues": (continues := any(checkpoint.iterdir())),
+            "continues": continues,
             "launcher": executor.launcher,
         }
         runs.write_json(files.command, said)
-    progress = Progress(plan.reporting, trial, first, continues)
     job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease, plan.stop_signal)
     tail, stop_request = Tail(plan.reporting.source(files)), sweep.layout.trial_stop(trial.number)
     return job, Live(trial, progress, tail, files, stop_request, lease, clock, clock)
 
 
-def _environment(
-    plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path, lease: Lease, slots: int
-) -> dict[str, str]:
+def _environment(plan: Plan, lease: Lease, slots: int, protocol: dict[str, str]) -> dict[str, str]:
     threads = max(1, len(os.sched_getaffinity(0)) // slots)
     environment = command.base_environment(os.environ, plan.env, threads)
-    return environment | _protocol(plan, sweep, trial, files, checkpoint) | dict(lease.env)
+    return environment | protocol | dict(lease.env)
 
 
 def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path) -> dict[str, str]:
-    said = {
+    return {
         "SWEEPRUN_PROTOCOL": command.PROTOCOL,
         "SWEEPRUN_SWEEP": sweep,
         "SWEEPRUN_TRIAL": str(trial.number),
@@ -68,7 +67,12 @@ def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint:
         "SWEEPRUN_STEP": plan.reporting.step,
         "MASTER_PORT": str(_free_port()),
     }
-    return said if trial.until is None else said | {"SWEEPRUN_UNTIL": str(trial.until)}
+
+
+def _where_known(trial: Trial, progress: Progress) -> dict[str, str]:
+    """How far the run is to go, and what it calls its first step: each where it is known."""
+    known = {"SWEEPRUN_UNTIL": trial.until, "SWEEPRUN_STEP_FIRST": progress.first}
+    return {name: str(value) for name, value in known.items() if value is not None}
 
 
 def _free_port() -> int:

@@ -78,3 +78,14 @@ def test_a_later_run_knows_whether_it_continues(stage):
     stage.run(stage.by_trial(acts), "budget: 2")
     said = [json.loads((job.run_dir / "command.json").read_text())["continues"] for job in stage.jobs]
     assert said == [False, True, False, False]
+
+
+def test_what_the_file_says_the_first_step_is_called_is_handed_over(stage):
+    stage.run(lambda job: stage.losses(1.0), "step: {name: epoch, first: 0}\nbudget: 1")
+    assert stage.jobs[0].env["SWEEPRUN_STEP_FIRST"] == "0"
+
+
+def test_what_the_first_report_of_the_sweep_decided_is_handed_over_from_then_on(stage):
+    acts = {0: [stage.Act([{"epoch": 0, "loss": 1.0}])], 1: [stage.losses(1.0)]}
+    stage.run(stage.by_trial(acts), "budget: 2")
+    assert [job.env.get("SWEEPRUN_STEP_FIRST") for job in stage.jobs] == [None, "0"]
