@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sweeprun.errors import UsageError
+from sweeprun.errors import SweeprunError, UsageError
 from sweeprun.launch.cgroups import cpu_quota
 
 
@@ -29,6 +30,12 @@ class Device:
         return f"GPU {self.cuda_name}"
 
 
+class DriverError(SweeprunError):
+    """The NVIDIA driver is there and does not answer: a GPU has dropped out, or the driver was replaced under us."""
+
+    exit_code = 75
+
+
 class Nvml:
     """The driver, open for as long as the object is in use. Its memory figures count every process of the machine."""
 
@@ -36,20 +43,25 @@ class Nvml:
         self._pynvml = pynvml
 
     def devices(self) -> tuple[Device, ...]:
-        """All of them, in PCI bus order; where a GPU is cut into MIG slices, the slices instead of it."""
+        """All of them, in PCI bus order; where a GPU is cut into MIG slices, the slices instead of it. Raises
+        DriverError."""
         nvml = self._pynvml
         found: list[Device] = []
-        for index in range(nvml.nvmlDeviceGetCount()):
-            gpu = nvml.nvmlDeviceGetHandleByIndex(index)
-            found += [self._device(index, handle) for handle in self._slices(gpu) or [gpu]]
+        with _answering(nvml):
+            for index in range(nvml.nvmlDeviceGetCount()):
+                gpu = nvml.nvmlDeviceGetHandleByIndex(index)
+                found += [self._device(index, handle) for handle in self._slices(gpu) or [gpu]]
         return tuple(found)
 
     def used_bytes(self, device: Device) -> int:
+        """The memory in use now. Raises DriverError."""
         nvml = self._pynvml
-        return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(device.uuid)).used)
+        with _answering(nvml):
+            return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(device.uuid)).used)
 
     def close(self) -> None:
-        self._pynvml.nvmlShutdown()
+        with suppress(self._pynvml.NVMLError):  # a driver that went away has nothing left to close
+            self._pynvml.nvmlShutdown()
 
     def _device(self, index: int, handle: Any) -> Device:
         nvml = self._pynvml
@@ -72,14 +84,23 @@ class Nvml:
 
 
 def open_nvml() -> Nvml | None:
-    """None where there is no NVIDIA driver."""
+    """None where there is no NVIDIA driver. Raises DriverError."""
     import pynvml
 
-    try:
-        pynvml.nvmlInit()
-    except (pynvml.NVMLError_LibraryNotFound, pynvml.NVMLError_DriverNotLoaded):
-        return None
+    with _answering(pynvml):
+        try:
+            pynvml.nvmlInit()
+        except (pynvml.NVMLError_LibraryNotFound, pynvml.NVMLError_DriverNotLoaded):
+            return None
     return Nvml(pynvml)
+
+
+@contextmanager
+def _answering(pynvml: Any) -> Iterator[None]:
+    try:
+        yield
+    except pynvml.NVMLError as error:
+        raise DriverError(f"the NVIDIA driver says: {error}", hint="nvidia-smi shows what is wrong") from error
 
 
 def visible(devices: Sequence[Device], cuda_visible_devices: str | None) -> tuple[Device, ...]:

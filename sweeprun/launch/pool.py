@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sweeprun.launch.devices import Device, Nvml
+from sweeprun.launch.devices import Device, DriverError, Nvml
 from sweeprun.launch.leases import WHOLE, Holder, LeaseFiles, NoRoom, Part
 
 FREE_AGAIN_S = 30.0  # how long a driver may take to give a dead process's memory back
@@ -48,7 +48,10 @@ class Pool:
 
     def take(self, device: Device) -> Part | NoRoom:
         """A part of the device as the demand says, or why not."""
-        used = self._nvml.used_bytes(device)
+        try:
+            used = self._nvml.used_bytes(device)
+        except DriverError as error:
+            return NoRoom(f"{device} does not answer: {error}")
         refused = self._unsettled(device, used)
         if refused is not None:
             return refused

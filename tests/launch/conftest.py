@@ -92,18 +92,26 @@ GIB = 1 << 30
 
 
 class FakeNvml(ModuleType):
-    """pynvml with two GPUs of 80 GiB; `used` is what is in use, `slices` cuts a GPU into MIG devices."""
+    """pynvml with two GPUs of 80 GiB; `used` is what is in use, `slices` cuts a GPU into MIG devices, those in `lost`
+    do not answer."""
 
-    class NVMLError_LibraryNotFound(Exception):
+    class NVMLError(Exception):
+        pass
+
+    class NVMLError_LibraryNotFound(NVMLError):
         pass
 
     NVMLError_DriverNotLoaded = NVMLError_LibraryNotFound
 
-    class NVMLError_NotSupported(Exception):
+    class NVMLError_NotSupported(NVMLError):
         pass
 
-    class NVMLError_NotFound(Exception):
+    class NVMLError_NotFound(NVMLError):
         pass
+
+    class NVMLError_GpuIsLost(NVMLError):
+        def __str__(self) -> str:
+            return "GPU is lost"
 
     def __init__(self) -> None:
         super().__init__("pynvml")
@@ -111,12 +119,15 @@ class FakeNvml(ModuleType):
         self.uuids = ["GPU-aaaa-1", "GPU-bbbb-2"]
         self.used = dict.fromkeys([*self.uuids, "MIG-cccc-3", "MIG-dddd-4"], 0)
         self.slices: dict[str, list[str]] = {}
+        self.lost: set[str] = set()
 
     def nvmlInit(self) -> None:
         if not self.driver:
             raise self.NVMLError_LibraryNotFound
 
     def nvmlShutdown(self) -> None:
+        if self.lost:
+            raise self.NVMLError_GpuIsLost
         self.driver = False
 
     def nvmlDeviceGetCount(self) -> int:
@@ -135,6 +146,8 @@ class FakeNvml(ModuleType):
         return "Fake 80GB"
 
     def nvmlDeviceGetMemoryInfo(self, handle: str) -> SimpleNamespace:
+        if handle in self.lost:
+            raise self.NVMLError_GpuIsLost
         return SimpleNamespace(total=80 * GIB, used=self.used[handle])
 
     def nvmlDeviceGetMigMode(self, handle: str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import pytest
 
 from sweeprun.errors import UsageError
 from sweeprun.launch import slots as module
+from sweeprun.launch.devices import DriverError
 from sweeprun.launch.leases import Lease, NoRoom
 from sweeprun.launch.slots import Resources, Slots
 
@@ -228,3 +229,20 @@ def test_lease_files_that_cannot_be_written_are_why_a_trial_waits(
     slots = open_slots()
     (tmp_path / "leases" / "GPU-aaaa-1.lock").symlink_to("elsewhere")
     assert why(slots).startswith("the lease files cannot be written: ")
+
+
+def test_a_gpu_that_has_dropped_out_is_no_room_and_the_others_go_on(
+    open_slots: Callable[..., Slots], nvml: FakeNvml
+) -> None:
+    slots = open_slots()
+    nvml.lost = {FIRST}
+    assert leased(slots).devices == ("GPU 1",)
+    assert why(slots) == "GPU 0 does not answer: the NVIDIA driver says: GPU is lost; GPU 1 is leased by sweep cifar"
+    nvml.lost = set()
+    assert leased(slots).devices == ("GPU 0",)
+
+
+def test_a_driver_that_does_not_answer_at_the_start_is_named(nvml: FakeNvml, open_slots: Callable[..., Slots]) -> None:
+    nvml.lost = {FIRST}
+    with pytest.raises(DriverError, match="GPU is lost"):
+        open_slots()
