@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
+from sweeprun.launch.devices import cores
 from sweeprun.run import command
 from sweeprun.run.live import Live
 from sweeprun.run.plan import Plan
@@ -48,7 +49,7 @@ def prepare(
 
 
 def _environment(plan: Plan, lease: Lease, slots: int, protocol: dict[str, str]) -> dict[str, str]:
-    threads = max(1, len(os.sched_getaffinity(0)) // slots)
+    threads = max(1, cores() // slots)
     environment = command.base_environment(os.environ, plan.env, threads)
     return environment | protocol | dict(lease.env)
 

@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from sweeprun.launch.devices import cores
+
 
 @pytest.fixture
 def job(stage, monkeypatch):
@@ -36,7 +38,7 @@ def test_the_environment_is_that_of_the_protocol(stage, job):
     }
     assert "RANK" not in job.env
     assert 1024 <= int(job.env["MASTER_PORT"]) < 65536
-    assert job.env["OMP_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
+    assert job.env["OMP_NUM_THREADS"] == str(cores())
     assert job.env["TOKEN_COPY"] == "secret"
 
 
@@ -62,11 +64,13 @@ def test_the_record_of_the_command_shows_no_secret(stage, job):
     assert (said["continues"], said["gpus"]) == (False, 0.5)
 
 
-def test_threads_are_the_cores_divided_by_the_slots(stage, monkeypatch):
+@pytest.mark.parametrize(("quota", "threads"), [(None, "2"), (3.5, "1"), (6.0, "2"), (32.0, "2")])
+def test_threads_are_the_cores_that_are_ours_divided_by_the_slots(stage, monkeypatch, quota, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr("sweeprun.launch.devices.cpu_quota", lambda: quota)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     stage.run(lambda job: stage.losses(1.0), "budget: 1", slots=3)
-    assert stage.jobs[0].env["OMP_NUM_THREADS"] == "2"
+    assert stage.jobs[0].env["OMP_NUM_THREADS"] == threads
 
 
 def test_a_later_run_knows_whether_it_continues(stage):
