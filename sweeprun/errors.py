@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
 from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command. Scripts rely on them: they never change."""
+
+    OK = 0
+    NOT_MET = 1  # a requirement
+    BAD_USAGE = 2  # or a bad sweep file
+    INTERNAL_ERROR = 3
+    NO_VALUE = 4  # the sweep ended and no trial has a value
+    FAILURES = 5  # too many of them
+    CANNOT_WRITE = 75  # now; trying again later may work
+    TIMEOUT = 124
+    INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class SweeprunError(Exception):
@@ -12,7 +30,7 @@ class SweeprunError(Exception):
     `exit_code` is the documented exit code of the command that meets it.
     """
 
-    exit_code = 2
+    exit_code: int = ExitCode.BAD_USAGE
 
     def __init__(self, message: str, hint: str | None = None):
         super().__init__(message)
@@ -47,7 +65,7 @@ class SpaceError(SweeprunError):
 class StoreError(SweeprunError):
     """The sweep directory cannot be written or read now (full, read-only, gone). Trying again later may work."""
 
-    exit_code = 75
+    exit_code = ExitCode.CANNOT_WRITE
 
 
 class SweepExists(SweeprunError):
@@ -64,3 +82,9 @@ class Damaged(SweeprunError):
     def __init__(self, path: Path, why: str):
         super().__init__(f"{path}: {why}")
         self.path, self.why = path, why
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """The hint for a word that is not `known` and may be a slip: `did you mean 'x'?`, None where nothing is close."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else None

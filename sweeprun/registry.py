@@ -6,7 +6,6 @@ a module outside of sweeprun. Nothing here imports a sampler or a pruner before 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from sweeprun.errors import SweepFileError
+from sweeprun.errors import SweepFileError, near
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -52,7 +51,7 @@ def find(kind: Kind, name: str) -> type[Any]:
     if "." not in name and name not in names(kind):
         known = ("auto", *names(kind)) if kind == "sampler" else names(kind)
         message = f"there is no {_KEY[kind]} {name!r}; there are {_listed(known)}"
-        raise SweepFileError(message, hint=_near(name, known))
+        raise SweepFileError(message, hint=near(name, known))
     path = name if "." in name else f"sweeprun.{kind}s.{name}"
     try:
         module = importlib.import_module(path)
@@ -76,7 +75,7 @@ def load(kind: Kind, name: str, options: Mapping[str, Json], seed: int = 0) -> A
     for option in options:
         if option not in known:
             allowed = f"it takes {_listed(known)}" if known else "it takes none"
-            raise SweepFileError(f"{kind} {name!r} has no option {option!r}; {allowed}", hint=_near(option, known))
+            raise SweepFileError(f"{kind} {name!r} has no option {option!r}; {allowed}", hint=near(option, known))
     filled = {_SEED: seed, **options} if _SEED in known else dict(options)
     try:
         return cls.model_validate(filled)
@@ -138,11 +137,6 @@ def _allowed(problem: ErrorDetails) -> str:
     """In our words where the rule is a usual one; an algorithm's own validator speaks for itself."""
     words = _BOUNDS.get(problem["type"])
     return words.format(**problem.get("ctx", {})) if words else problem["msg"]
-
-
-def _near(word: str, known: Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else None
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"space", "registry", "client"},
     {"objective"},
     {"trials"},
-    {"numerics", "expressions", "processes"},
+    {"numerics", "expressions", "macros", "processes"},
     {"errors"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

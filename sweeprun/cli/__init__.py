@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from sweeprun.errors import SweeprunError
-
-BAD_USAGE, INTERNAL_ERROR, CANNOT_WRITE = 2, 3, 75
+from sweeprun.errors import ExitCode, SweeprunError
 
 
 def main() -> None:
     """The console script. Every error that a user can cause or meet is printed here, once, and becomes an exit code."""
     if sys.platform != "linux":
-        _fail(f"needs Linux, and this is {sys.platform}: it stands on /proc, sessions and subreapers", None, BAD_USAGE)
+        needs = f"needs Linux, and this is {sys.platform}: it stands on /proc, sessions and subreapers"
+        _fail(needs, None, ExitCode.BAD_USAGE)
     from sweeprun.cli.app import app
 
     try:
@@ -22,7 +21,7 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:
             _report(error)
-        _fail(f"{error.filename}: {error.strerror}", None, CANNOT_WRITE)
+        _fail(f"{error.filename}: {error.strerror}", None, ExitCode.CANNOT_WRITE)
     except Exception as error:
         _report(error)
 
@@ -44,4 +43,4 @@ def _report(error: Exception) -> None:
 
     say("".join(traceback.format_exception(error)).rstrip())
     say("sweeprun: this is an error in sweeprun itself; please report it with the lines above")
-    sys.exit(INTERNAL_ERROR)
+    sys.exit(ExitCode.INTERNAL_ERROR)

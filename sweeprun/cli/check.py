@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from sweeprun.cli.retrain import command_line
@@ -59,7 +58,7 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
     history = History(plan.space, plan.objectives, [])
     for number in range(n):
-        suggestion = plan.sampler.suggest(history, np.random.default_rng([plan.seed, number]))
+        suggestion = plan.sampler.suggest(history, command.generator(plan.seed, number))
         if suggestion is None:
             return
         argv = command.argv(plan.command, suggestion.params, plan.args)

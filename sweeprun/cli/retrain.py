@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Iterable, Sequence
 
 from sweeprun.cli.view import unsafe
+from sweeprun.macros import VARIABLE
 from sweeprun.run import command
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
-_VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS")
 _SPLIT_OR_EXPANDED = re.compile(r"[\s*?]|\A\Z")
 
@@ -80,7 +80,7 @@ def _program(name: str, found: str | None) -> str:
 
 def _expanded(word: str) -> str:
     """`word` with each `${env:X}` left to the reader's shell."""
-    parts = _VARIABLE.split(word)  # text and names take turns
+    parts = VARIABLE.split(word)  # text and names take turns
     written = [f'"${part}"' if i % 2 else quoted(part) if part else "" for i, part in enumerate(parts)]
     return "".join(written) or "''"
 

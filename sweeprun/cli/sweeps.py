@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sweeprun.cli.view import say
-from sweeprun.errors import SweepNotFound, SweeprunError, UsageError
+from sweeprun.errors import SweepNotFound, SweeprunError, UsageError, near
 from sweeprun.store.layout import Layout
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial
@@ -37,11 +36,10 @@ def opened(name: str | None, root: Path) -> Sweep:
         return Sweep(Path(name))
     if Layout(root / name).manifest.exists():
         return Sweep(root / name)
-    near = difflib.get_close_matches(name, _names(root), n=1)
-    there = ", ".join(_names(root)) or "none"
+    known = _names(root)
+    there = ", ".join(known) or "none"
     raise SweepNotFound(
-        f"{name!r} is no sweep directory and no sweep under {root}; there: {there}",
-        f"did you mean {near[0]!r}?" if near else None,
+        f"{name!r} is no sweep directory and no sweep under {root}; there: {there}", near(name, known)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeprun.errors import SpaceError
+from sweeprun.errors import SpaceError, near
 from sweeprun.expressions import Expression
 from sweeprun.space.composites import Repeated
 from sweeprun.space.conditions import Condition, rejects
@@ -221,10 +220,9 @@ def _check_names(
     mentions += [(f"the constraint {constraint.text!r}", constraint.names) for constraint in constraints]
     for what, names in mentions:
         for name in sorted(names - owners.keys()):
-            close = difflib.get_close_matches(name, owners, 1)
             raise SpaceError(
                 f"{what} depends on {name!r}, which is no parameter; there are: {', '.join(owners)}",
-                f"did you mean {close[0]!r}?" if close else None,
+                near(name, owners),
             )
 
 

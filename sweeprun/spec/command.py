@@ -8,12 +8,13 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
+from sweeprun.errors import near
+from sweeprun.macros import VARIABLE
 from sweeprun.spec.fields import Later, one_of
-from sweeprun.spec.words import close_to, shown, with_hint
+from sweeprun.spec.words import shown, with_hint
 from sweeprun.trials import Json
 
 _MACRO = re.compile(r"\$\{([^}]*)\}")
-_ENV_MACRO = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -34,11 +35,12 @@ def _command(value: Json) -> tuple[str, ...]:
 
 
 def _check_macros(text: str, allowed: tuple[str, ...]) -> None:
-    for macro in _MACRO.findall(text):
-        if macro not in allowed and not _ENV_MACRO.fullmatch(macro):
+    for written in _MACRO.finditer(text):
+        macro = written[1]
+        if macro not in allowed and not VARIABLE.fullmatch(written[0]):
             known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
             message = f"must hold no other macro than {known}, not ${{{macro}}}"
-            raise ValueError(with_hint(message, close_to(macro, allowed)))
+            raise ValueError(with_hint(message, near(macro, allowed)))
 
 
 def _env(value: Json) -> dict[str, str]:

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from sweeprun.errors import NotSupportedYet, SweepFileError
+from sweeprun.errors import NotSupportedYet, SweepFileError, near
 from sweeprun.spec.fields import Language
 from sweeprun.spec.keys import language_at
 from sweeprun.spec.parameters import MisdeclaredError
-from sweeprun.spec.words import close_to, shown
+from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import Document, KeyPath, Position
 
 E = TypeVar("E", bound=SweepFileError)
@@ -70,7 +70,7 @@ def _unknown_key(path: KeyPath, document: Document, root: type[Language]) -> Swe
         return _at(NotSupportedYet, message, document, path, "write command, metric and parameters in its place")
     allowed = sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
     message = f"unknown key {dotted(path)}; allowed: {', '.join(allowed)}"
-    return _at(SweepFileError, message, document, path, close_to(key, allowed))
+    return _at(SweepFileError, message, document, path, near(key, allowed))
 
 
 def _at(kind: type[E], message: str, document: Document, path: KeyPath, hint: str | None = None) -> E:

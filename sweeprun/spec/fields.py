@@ -14,8 +14,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
+from sweeprun.errors import near
+from sweeprun.space.parameters import is_number
 from sweeprun.spec.quantities import deadline, duration, size
-from sweeprun.spec.words import close_to, listed, shown, with_hint
+from sweeprun.spec.words import listed, shown, with_hint
 from sweeprun.trials import Json
 
 
@@ -61,10 +63,6 @@ def _typed(check: Callable[[Json], Any], schema: dict[str, Json]) -> tuple[Plain
     return PlainValidator(check), WithJsonSchema(schema)
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _text(value: Json) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"must be text, not {shown(value)}")
@@ -78,14 +76,14 @@ def _flag(value: Json) -> bool:
 
 
 def _number(value: Json) -> Any:
-    if not _is_number(value):
+    if not is_number(value):
         raise ValueError(f"must be a finite number, not {shown(value)}")
     return value
 
 
 def _integer(least: int) -> Callable[[Json], int]:
     def check(value: Json) -> int:
-        if not _is_number(value) or value != int(value) or value < least:
+        if not is_number(value) or value != int(value) or value < least:
             raise ValueError(f"must be a whole number, at least {least}, not {shown(value)}")
         return int(value)
 
@@ -93,20 +91,20 @@ def _integer(least: int) -> Callable[[Json], int]:
 
 
 def _positive(value: Json) -> float:
-    if not _is_number(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise ValueError(f"must be a number above 0, not {shown(value)}")
     return float(value)
 
 
 def _fraction(value: Json) -> float:
-    if not _is_number(value) or not 0 < value <= 1:
+    if not is_number(value) or not 0 < value <= 1:
         raise ValueError(f"must be a number above 0 and at most 1, not {shown(value)}")
     return float(value)
 
 
 def _gpus(value: Json) -> float:
-    whole = _is_number(value) and value >= 0 and value == int(value)
-    if not whole and not (_is_number(value) and 0.01 <= value < 1):
+    whole = is_number(value) and value >= 0 and value == int(value)
+    if not whole and not (is_number(value) and 0.01 <= value < 1):
         raise ValueError(f"must be 0, a whole number of devices, or a fraction from 0.01 to 0.99, not {shown(value)}")
     return float(value)
 
@@ -114,9 +112,11 @@ def _gpus(value: Json) -> float:
 def one_of(*allowed: Json) -> tuple[PlainValidator, WithJsonSchema]:
     """A value out of a short list."""
 
+    words = [choice for choice in allowed if isinstance(choice, str)]
+
     def check(value: Json) -> Json:
         if not any(value == choice and isinstance(value, type(choice)) for choice in allowed):
-            raise ValueError(with_hint(f"must be {listed(allowed)}, not {shown(value)}", close_to(value, allowed)))
+            raise ValueError(with_hint(f"must be {listed(allowed)}, not {shown(value)}", near(str(value), words)))
         return value
 
     return _typed(check, {"enum": list(allowed)})

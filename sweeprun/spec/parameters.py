@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sweeprun.errors import SpaceError, SweepFileError
+from sweeprun.errors import SpaceError, SweepFileError, near
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.space import (
     ALWAYS,
@@ -28,7 +28,7 @@ from sweeprun.space import (
     Space,
 )
 from sweeprun.spec.entries import ParameterEntry
-from sweeprun.spec.words import close_to, shown
+from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import KeyPath
 from sweeprun.trials import Json
 
@@ -199,7 +199,7 @@ class _Builder:
             if name in self.names or (stem in elements and position.isdecimal()):
                 continue
             inside = [known for known in self.names if known.endswith(f".{name}")]
-            hint = close_to(name, inside or self.names) or (inside and f"did you mean {inside[0]!r}?") or None
+            hint = near(name, inside or self.names) or (inside and f"did you mean {inside[0]!r}?") or None
             message = f"{name!r} is no parameter; there are: {', '.join(sorted(self.names))}"
             raise MisdeclaredError(path, message, hint)
 

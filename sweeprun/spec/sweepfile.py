@@ -18,7 +18,7 @@ from sweeprun.spec import yaml12
 from sweeprun.spec.command import Arguments, Command, Environment
 from sweeprun.spec.entries import ParameterEntry, mixed_lists
 from sweeprun.spec.faults import explained, located, not_supported
-from sweeprun.spec.fields import AnyJson, Integer, Language, Later, Name, Text, one_of
+from sweeprun.spec.fields import AnyJson, Language, Later, Name, Natural, Text, one_of
 from sweeprun.spec.keys import later_keys
 from sweeprun.spec.overrides import override
 from sweeprun.spec.parameters import MisdeclaredError, build_space
@@ -94,7 +94,7 @@ class SweepFile(Language):
     fidelity: Annotated[dict[Name, tuple[AnyJson, ...]] | None, Later()] = Field(
         default=None, description="A parameter that is raised from rung to rung, instead of steps."
     )
-    seed: Integer = Field(default=0, description="Of everything random in the sweep.")
+    seed: Natural = Field(default=0, description="Of everything random in the sweep.")
     budget: Budget = Field(default=Budget(), description="When the sweep ends.")
     resources: Resources = Field(default=Resources(), description="What a trial needs.")
     repeats: Annotated[Repeats | None, Later()] = Field(default=None, description="Several seeds per configuration.")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from sweeprun.trials import Json
 
 
@@ -18,12 +15,6 @@ def listed(allowed: tuple[Json, ...]) -> str:
     """`a, b or c`."""
     words = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in allowed]
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
-
-
-def close_to(value: Json, allowed: Iterable[Json]) -> str | None:
-    """`did you mean 'x'?` where one of `allowed` is close."""
-    close = difflib.get_close_matches(str(value), [choice for choice in allowed if isinstance(choice, str)], 1)
-    return f"did you mean {close[0]!r}?" if close else None
 
 
 def with_hint(message: str, hint: str | None) -> str:

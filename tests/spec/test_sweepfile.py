@@ -96,6 +96,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ("args: equal", "args must be equals, space, hydra, flags, json or none, not 'equal'", None),
         ("version: 2", "version must be 1, not 2", None),
         ("seed: 1.5", "seed must be a whole number", None),
+        ("seed: -1", "seed must be a whole number, at least 0, not -1", None),
         ("resources: 3", "resources must be a mapping, not 3", None),
         ("linked: [1]", "linked must be a mapping, not [1]", None),
         ("constraints: a < 1", "constraints must be a list, not 'a < 1'", None),
