@@ -18,10 +18,10 @@ import typer
 
 from sweeprun.cli import retrain
 from sweeprun.cli.columns import varying
-from sweeprun.cli.ranking import ranked, up_to_date
+from sweeprun.cli.ranking import Ranking, ranked, up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
 from sweeprun.cli.view import document, safe, say, short, span, table, write, write_document
-from sweeprun.errors import SweeprunError
+from sweeprun.errors import ExitCode, SweeprunError
 from sweeprun.expressions import Expression
 from sweeprun.objective import Objective
 from sweeprun.run.command import text
@@ -29,7 +29,6 @@ from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
-NOT_MET, NO_VALUE = 1, 4
 _ROWS = 10
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
@@ -56,6 +55,37 @@ class Chosen:
     trials: tuple[Trial, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A sweep as its record stands, and its trials with a value, best first."""
+
+    sweep: Sweep
+    objective: Objective
+    ranking: Ranking
+
+    @classmethod
+    def of(cls, sweep: Sweep) -> Ranked:
+        reporting = Reporting.of(sweep.resolved)
+        return cls(sweep, reporting.objective, ranked(reporting.objective, up_to_date(sweep, reporting)))
+
+    def show(self, n: int | None = None, format_: Format = Format.TABLE) -> None:
+        """Print the best `n` on stdout, and what there is to say about them on stderr."""
+        if not self.ranking.trials:
+            say(f"{self.sweep.name}: no trial has a value of {self.objective.name} yet")
+            return
+        if self.ranking.note:
+            say(f"{self.sweep.name}: {self.ranking.note}")
+        count = n or (_ROWS if format_ is Format.TABLE else 1)
+        WRITERS[format_](Chosen(self.sweep, self.objective, self.ranking.trials[:count]))
+
+    def verdict(self, requirement: Expression | None) -> ExitCode:
+        """What the best trial comes to; says so where it does not meet the requirement."""
+        if not self.ranking.trials:
+            return ExitCode.NO_VALUE
+        met = requirement is None or _met(requirement, self.ranking.trials[0])
+        return ExitCode.OK if met else ExitCode.NOT_MET
+
+
 def best(
     sweep: SweepName = None,
     n: Annotated[int | None, typer.Option("-n", min=1, help="So many; default 1, in a table 10.")] = None,
@@ -66,25 +96,14 @@ def best(
 ) -> None:
     """Print the best trials."""
     condition = None if require is None else Expression.parse(require)
-    found = opened(sweep, root)
-    reporting = Reporting.of(found.resolved)
-    objective = reporting.objective
-    ranking = ranked(objective, up_to_date(found, reporting))
-    if not ranking.trials:
-        say(f"{found.name}: no trial has a value of {objective.name} yet")
-        raise typer.Exit(NO_VALUE)
-    if ranking.note:
-        say(f"{found.name}: {ranking.note}")
-    format_ = Format.JSON if as_json else format_
-    count = n or (_ROWS if format_ is Format.TABLE else 1)
-    WRITERS[format_](Chosen(found, objective, ranking.trials[:count]))
-    if condition is not None and not _met(condition, ranking.trials[0]):
-        raise typer.Exit(NOT_MET)
+    found = Ranked.of(opened(sweep, root))
+    found.show(n, Format.JSON if as_json else format_)
+    raise typer.Exit(found.verdict(condition))
 
 
 def entry(sweep: Sweep, trial: Trial) -> dict[str, Json]:
     """A trial as `best --json` shows it."""
-    checkpoint = sweep.layout.checkpoint(trial.number, trial.checkpoint)
+    checkpoint = sweep.layout.checkpoint(trial.number, trial.run)
     kept = checkpoint.is_dir() and any(checkpoint.iterdir())
     return {
         "number": trial.number,

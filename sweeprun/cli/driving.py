@@ -15,11 +15,11 @@ from typing import Annotated
 
 import typer
 
-from sweeprun.cli.best import best
+from sweeprun.cli.best import Ranked
 from sweeprun.cli.events import written
 from sweeprun.cli.live import display
 from sweeprun.cli.view import say
-from sweeprun.errors import UsageError
+from sweeprun.errors import ExitCode, UsageError
 from sweeprun.expressions import Expression
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
@@ -27,7 +27,6 @@ from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.quantities import duration
 from sweeprun.store.sweep import Sweep
 
-INTERRUPTED, TERMINATED, TIMEOUT, FAILURES, STORE, NO_VALUE = 130, 143, 124, 5, 75, 4
 LADDER = (
     "finishing the running trials, starting no more (Ctrl-C again to stop them)",
     "stopping the running trials; they wait for a resume (Ctrl-C again to kill them)",
@@ -51,26 +50,24 @@ class Drive:
         self._slots = slots
         self._gpus = None if gpus is None else tuple(part.strip() for part in gpus.split(",") if part.strip())
         self._timeout_s = None if timeout is None else _seconds(timeout)
-        self._events, self._require = events, require
-        if require is not None:
-            Expression.parse(require)
+        self._events = events
+        self._requirement = None if require is None else Expression.parse(require)
         self._switch = Switch()
         self._worker: Worker | None = None
         self._signal: int | None = None
 
     def work(self, sweep: Sweep) -> int:
         """Work on the sweep until it ends or we are told to leave; the exit code. The best trials go to stdout."""
-        code = self._driven(sweep, lambda event: None)
-        halt = self._worker.halt if self._worker else None
-        if halt is not None and halt.key == "trials":
+        worker = self._driven(sweep, lambda event: None)
+        ended_by = worker.halt.key if worker.halt else ""
+        if ended_by == "trials":
             say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
-        if self._events == "-":
-            return code
-        try:
-            best(str(sweep.layout.directory), require=self._require)
-        except typer.Exit as unmet:
-            return code or unmet.exit_code
-        return code
+        found = Ranked.of(sweep)
+        if self._events != "-":
+            found.show()
+        if ended_by == "stop" and self._requirement is None:
+            return ExitCode.OK  # what was asked for, be there a value yet or not
+        return self._exit_code(worker) or found.verdict(self._requirement)
 
     def smoke(self, sweep: Sweep) -> int:
         """Work until the first report; the exit code says whether there was one."""
@@ -81,14 +78,14 @@ class Drive:
                 reported.append(event)
                 self._switch.turn(3, "one step was all that --smoke wanted")
 
-        code = self._driven(sweep, look)
+        worker = self._driven(sweep, look)
         if not reported:
-            return code or NO_VALUE
+            return self._exit_code(worker) or ExitCode.NO_VALUE
         values = ", ".join(f"{name} {value:.6g}" for name, value in reported[0].said["values"].items())
         say(f"it works: step {reported[0].said['step']} reported {values}")
         return 0
 
-    def _driven(self, sweep: Sweep, look: Callable[[Event], None]) -> int:
+    def _driven(self, sweep: Sweep, look: Callable[[Event], None]) -> Worker:
         with ExitStack() as stack:
             stack.enter_context(self._signals())
             write = stack.enter_context(written(self._events, sweep.name))
@@ -99,17 +96,16 @@ class Drive:
                 look(event)
                 show(event)
                 write(event)
-        return self._exit_code(worker)
+        return worker
 
-    def _exit_code(self, worker: Worker) -> int:
+    def _exit_code(self, worker: Worker) -> ExitCode:
+        """What ended the work early; OK where nothing did."""
         key = worker.halt.key if worker.halt else ""
         if key == "switch":
             if self._signal is None:
-                return TIMEOUT
-            return INTERRUPTED if self._signal == signal.SIGINT else TERMINATED
-        if key in ("store", "failures"):
-            return STORE if key == "store" else FAILURES
-        return 0 if key == "stop" or any(trial.values for trial in worker.history.trials) else NO_VALUE
+                return ExitCode.TIMEOUT
+            return ExitCode.INTERRUPTED if self._signal == signal.SIGINT else ExitCode.TERMINATED
+        return {"store": ExitCode.CANNOT_WRITE, "failures": ExitCode.FAILURES}.get(key, ExitCode.OK)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
