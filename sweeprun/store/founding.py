@@ -55,7 +55,7 @@ def read_manifest(layout: Layout) -> dict[str, Any]:
             manifest = durable.read_record(layout.manifest)
         except (FileNotFoundError, NotADirectoryError):
             message = f"there is no sweep at {layout.directory}"
-            raise SweepNotFound(message, "sweeprun ls, or sweeprun start FILE") from None
+            raise SweepNotFound(message, "name a sweep directory, or a sweep under --root; or: sweeprun start FILE") from None
     if manifest["min_reader"] > FORMAT:
         raise _too_old(layout, manifest, "read")
     return manifest
