@@ -47,7 +47,7 @@ class Executor(ABC):
     @property
     @abstractmethod
     def launcher(self) -> tuple[int, int | None] | None:
-        """Pid and start time of the process that ends the jobs when this one dies; None where there is none."""
+        """Pid and start time of the process that ends the next job when this one dies; None where there is none."""
 
     @abstractmethod
     def lease(self) -> Lease | NoRoom:
@@ -64,6 +64,11 @@ class Executor(ABC):
         A second call can only shorten the time that is left. A trial that is not running is ignored: it may have
         ended a moment ago.
         """
+
+    @abstractmethod
+    def fence(self, after_s: float | None, grace_s: float) -> None:
+        """Ends every job with `grace_s`, as Ended `fenced`, where this is not called again within `after_s`, though the
+        worker itself may hang then; None: no longer."""
 
     @abstractmethod
     def poll(self, timeout_s: float) -> list[Event]:

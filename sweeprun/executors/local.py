@@ -22,7 +22,7 @@ class LocalExecutor(Executor):
 
     @property
     def launcher(self) -> tuple[int, int | None]:
-        """Pid and start time (clock ticks since boot; None: dead) of the process that holds the trials now."""
+        """Pid and start time (clock ticks since boot; None: dead) of the process that holds the next trial."""
         return self._launcher.identity
 
     def lease(self) -> Lease | NoRoom:
@@ -37,6 +37,9 @@ class LocalExecutor(Executor):
 
     def stop(self, trial: int, grace_s: float) -> None:
         self._launcher.stop(trial, grace_s)
+
+    def fence(self, after_s: float | None, grace_s: float) -> None:
+        self._launcher.fence(after_s, grace_s)
 
     def poll(self, timeout_s: float) -> list[Event]:
         return self._give_back(self._launcher.poll(timeout_s))

@@ -49,6 +49,7 @@ class Launcher:
         self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._orders: dict[int, Order] = {}
         self._events: list[Event] = []
+        self._fence: dict[str, Any] = {}
         try:
             self._process, self._channel = _start_launcher()
         except OSError as error:
@@ -56,16 +57,24 @@ class Launcher:
 
     @property
     def identity(self) -> tuple[int, int | None]:
-        """The launcher's pid and start time (clock ticks since boot; None: it is dead)."""
+        """Pid and start time (clock ticks since boot; None: it is dead) of the launcher that the next order goes to."""
+        with contextlib.suppress(OSError):  # the next order says so
+            self._ensure()
         return self._process.pid, start_time(self._process.pid)
+
+    def _ensure(self) -> None:
+        """Replace a launcher that has died. Raises OSError."""
+        if self._channel.closed:
+            self._process, self._channel = _start_launcher()
+            if self._fence:
+                self._channel.send(self._fence)
 
     def spawn(self, order: Order) -> None:
         """Starts a run of a trial that has none. `order.fds` must stay open until the trial's Ended or SpawnFailed."""
         if order.trial in self._orders:
             raise ValueError(f"trial {order.trial} has a process already")
         try:
-            if self._channel.closed:
-                self._process, self._channel = _start_launcher()
+            self._ensure()
         except OSError as error:
             self._events.append(SpawnFailed(order.trial, error.errno or 0, f"cannot start the launcher: {error}"))
             return
@@ -88,6 +97,12 @@ class Launcher:
         """The stop signal to the trial, SIGKILL to all of it `grace_s` later. Later calls only shorten that."""
         if trial in self._orders:
             self._channel.send({"do": "stop", "trial": trial, "grace_s": grace_s})
+
+    def fence(self, after_s: float | None, grace_s: float) -> None:
+        """Has the launcher end every trial by itself, with that grace, unless it hears of this again within `after_s`;
+        None: it never does. Suspended time counts."""
+        self._fence = {"do": "fence", "after_s": after_s, "grace_s": grace_s}
+        self._channel.send(self._fence)
 
     def poll(self, timeout_s: float) -> list[Event]:
         """What happened, in order; waits up to `timeout_s` for something, or for `wake`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-EndedBy = Literal["program", "stop", "worker_lost", "launcher_lost"]
+EndedBy = Literal["program", "stop", "fenced", "worker_lost", "launcher_lost"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class LauncherProcess:
         self._trees: list[Tree] = []
         self._given_up: list[Tree] = []  # reported as unkillable; their devices stay leased
         self._writing: dict[int, _Writing] = {}  # by the writer's pid
+        self._fence_at, self._fence_grace_s = math.inf, 0.0
         self._leaving = False
 
     def run(self) -> None:
@@ -54,6 +55,7 @@ class LauncherProcess:
         while not (self._leaving and not self._trees and not self._writing):
             for key, _ in self._selector.select(self._timeout()):
                 key.data()
+            self._heed_fence()
             self._end_trees()
             self._publish_late()
             self._heed_full_buffer()
@@ -61,8 +63,14 @@ class LauncherProcess:
 
     def _timeout(self) -> float | None:
         due = [tree.due for tree in self._trees] + [writing.deadline for writing in self._writing.values()]
-        first = min(due, default=math.inf)
-        return None if first == math.inf else max(0.0, first - time.monotonic())
+        left = min(min(due, default=math.inf) - time.monotonic(), self._fence_at - _boot_clock())
+        return None if left == math.inf else max(0.0, left)
+
+    def _heed_fence(self) -> None:
+        """A worker that hangs cannot end its trials before others take them over, so this is done here."""
+        if _boot_clock() >= self._fence_at:
+            self._fence_at = math.inf
+            self._stop_all(self._fence_grace_s, "fenced")
 
     def _heed_full_buffer(self) -> None:
         if not self._channel.closed:
@@ -85,11 +93,17 @@ class LauncherProcess:
                 for tree in self._trees:
                     if tree.trial == message["trial"]:
                         tree.stop(message["grace_s"], "stop", time.monotonic())
+            case "fence":
+                self._fence_at = math.inf if message["after_s"] is None else _boot_clock() + message["after_s"]
+                self._fence_grace_s = message["grace_s"]
             case "close":
                 self._leave(message["grace_s"], "stop")
 
     def _leave(self, grace_s: float, by: str) -> None:
         self._leaving = True
+        self._stop_all(grace_s, by)
+
+    def _stop_all(self, grace_s: float, by: str) -> None:
         for tree in self._trees:
             tree.stop(grace_s, by, time.monotonic())
 
@@ -162,7 +176,7 @@ class LauncherProcess:
         record = exit_record(tree, now, oom_kills())
         event = {"event": "ended", "trial": tree.trial} | record
         try:
-            writer = fork_task(functools.partial(write_exit_file, tree.run_dir, record))
+            writer = fork_task(functools.partial(write_exit_file, tree.run_dir, {"uid": tree.uid} | record))
         except OSError:  # no process to be had; the worker has the event all the same
             self._say(event)
         else:
@@ -175,6 +189,11 @@ class LauncherProcess:
         now = time.monotonic()
         for writer in [pid for pid, writing in self._writing.items() if writing.deadline <= now]:
             self._publish(writer)
+
+
+def _boot_clock() -> float:
+    """Seconds since boot with the time spent suspended, during which others heard nothing of the worker either."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _close_all(fds: Sequence[int]) -> None:

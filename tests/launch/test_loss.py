@@ -176,3 +176,46 @@ def test_orders_wait_for_a_launcher_that_is_stopped(stage: Stage) -> None:
     assert stage.launcher.poll(0.05) == []
     os.kill(pid, signal.SIGCONT)
     assert {stage.end(order).code for order in orders} == {0}
+
+
+def test_a_launcher_whose_worker_is_silent_ends_every_trial_and_goes_on_with_the_next(stage: Stage) -> None:
+    orders = [stage.spawn(sys.executable, "-I", "-S", "-c", DEAF) for _ in range(2)]
+    pids = [pid for order in orders for pid in stage.said(order)]
+    stage.launcher.fence(0.2, grace_s=0.3)
+    began = time.monotonic()
+    for order in orders:
+        ended = stage.end(order)
+        assert (ended.ended_by, ended.signal, ended.launcher_lost) == ("fenced", "SIGKILL", False)
+    assert 0.4 < time.monotonic() - began < 5
+    assert not any(map(stage.alive, pids))
+    assert stage.end(stage.spawn("true")).ended_by == "program"
+
+
+def test_a_worker_that_is_heard_of_in_time_keeps_its_trials(stage: Stage) -> None:
+    order = stage.shell("echo $$ > $RUN/said; read line < $RUN/go; exit 3")
+    stage.said(order)
+    stage.launcher.fence(0.5, grace_s=0.0)
+    stage.launcher.fence(None, grace_s=0.0)
+    assert [event for event in stage.launcher.poll(1.0) if isinstance(event, Ended)] == []
+    stage.launcher.fence(60.0, grace_s=0.0)
+    stage.let_go(order)
+    assert stage.end(order).code == 3
+
+
+def test_the_fence_stands_though_the_launcher_was_replaced(stage: Stage) -> None:
+    stage.launcher.fence(0.5, grace_s=0.0)
+    pid, _ = stage.launcher.identity
+    os.kill(pid, signal.SIGKILL)
+    assert stage.end(stage.spawn("true")).launcher_lost
+    assert stage.end(stage.spawn("sleep", "60")).ended_by == "fenced"
+
+
+def test_the_launcher_is_replaced_before_it_is_named(stage: Stage) -> None:
+    before, _ = stage.launcher.identity
+    os.kill(before, signal.SIGKILL)
+    assert stage.end(stage.spawn("true")).launcher_lost
+    after, start_time = stage.launcher.identity
+    assert after != before
+    assert start_time is not None
+    assert stage.end(stage.spawn("true")).code == 0
+    assert stage.launcher.identity == (after, start_time)
