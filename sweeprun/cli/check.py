@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from sweeprun.cli.retrain import command_line
@@ -19,11 +20,14 @@ from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.samplers import auto
+from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.trials import Json, Trial, TrialState
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
+_LOOKED_AT = 500  # configurations, a tenth of a second or so
+
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set budget.trials=50")]
 
 
@@ -36,11 +40,12 @@ def check(
     """Print what was understood."""
     spec = SweepFile.load(file, overrides or ())
     plan = Plan.of(spec)
-    for text in _warnings(spec):
+    warnings = [*spec.notes, *map(str, unsupported(spec)), *_uncomputable(plan.space)]
+    for text in warnings:
         say(f"warning: {text}")
     drawn = list(_drawn(plan, draw))
     if as_json:
-        write_document("check", _body(spec, plan, drawn))
+        write_document("check", _body(spec, plan, warnings, drawn))
         return
     write(pairs(_lines(spec, plan)))
     write("\n" + pairs(_parameters(plan)))
@@ -50,8 +55,19 @@ def check(
         say(f"only {len(drawn)} of {draw} commands: the algorithm suggests no more")
 
 
-def _warnings(spec: SweepFile) -> list[str]:
-    return [*spec.notes, *(str(problem) for problem in unsupported(spec))]
+def _uncomputable(space: Space) -> list[str]:
+    """A sentence for each expression that some configurations have no value for, as far as a look at many tells."""
+    examples: dict[str, str] = {}
+    rng = np.random.default_rng(0)
+    for _ in range(_LOOKED_AT):
+        params = space.decode(rng.random(len(space.parameters)))
+        for expression in space.failing(params):
+            values = (f"{name}={short(params[name])}" for name in sorted(expression.names) if name in params)
+            examples.setdefault(expression.text, ", ".join(values))
+    return [
+        f"{text!r} cannot be computed for {values}; such configurations are not tried"
+        for text, values in examples.items()
+    ]
 
 
 def _drawn(plan: Plan, n: int) -> Iterator[str]:
@@ -67,7 +83,7 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
         history = history.advance([*history.trials, trial])
 
 
-def _body(spec: SweepFile, plan: Plan, drawn: list[str]) -> dict[str, Json]:
+def _body(spec: SweepFile, plan: Plan, warnings: list[str], drawn: list[str]) -> dict[str, Json]:
     return {
         "name": spec.name,
         "metric": plan.reporting.objective.name,
@@ -78,7 +94,7 @@ def _body(spec: SweepFile, plan: Plan, drawn: list[str]) -> dict[str, Json]:
         ],
         "configurations": amount(plan.space),
         "resolved": spec.resolved(),
-        "warnings": _warnings(spec),
+        "warnings": warnings,
         "commands": drawn,
     }
 

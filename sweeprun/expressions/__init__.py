@@ -8,10 +8,19 @@ dotted (`model.depth`), stand in backticks where they are no identifiers (`` `va
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sweeprun.expressions.functions import ARITHMETIC, COMPARISONS, FUNCTIONS, UNARY, Json
+from sweeprun.expressions.functions import (
+    ARITHMETIC,
+    COMPARISONS,
+    FUNCTIONS,
+    PARTIAL_FUNCTIONS,
+    PARTIAL_OPERATORS,
+    UNARY,
+    Json,
+)
 from sweeprun.expressions.syntax import Checker, ExpressionError, column_of, names_in
 
 __all__ = ["Expression", "ExpressionError", "MissingNameError"]
@@ -39,6 +48,21 @@ class Expression:
         metrics = frozenset(name for name in found if name.startswith("\0metrics."))
         params = {name.removeprefix("\0params.") for name in found - metrics}
         return cls(text, frozenset(params), frozenset(name.removeprefix("\0metrics.") for name in metrics), tree)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some numbers have no result: zeros to divide by, negative ones under a root."""
+        return any(map(_is_partial, ast.walk(self._tree)))
+
+    def computable(self, values: Mapping[str, Json]) -> bool:
+        """Whether it has a value here that JSON can hold, or needs a name that has none."""
+        try:
+            value = self.evaluate(values)
+        except MissingNameError:
+            return True
+        except ExpressionError:
+            return False
+        return not isinstance(value, float) or math.isfinite(value)
 
     def evaluate(self, values: Mapping[str, Json], metrics: Mapping[str, Json] | None = None) -> Json:
         """The value; a name is looked up in `values` (parameters) and `metrics`.
@@ -107,3 +131,14 @@ class _Evaluation:
         except (TypeError, ValueError, ArithmeticError) as error:
             message = f"cannot compute with {', '.join(repr(argument)[:40] for argument in arguments)}: {error}"
             raise ExpressionError(message, self.text, column_of(node, self.text)) from None
+
+
+def _is_partial(node: ast.AST) -> bool:
+    match node:
+        case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod(), right=ast.Constant(value=divisor)) if divisor:
+            return False
+        case ast.BinOp(op=op):
+            return isinstance(op, PARTIAL_OPERATORS)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in PARTIAL_FUNCTIONS
+    return False

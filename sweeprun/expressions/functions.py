@@ -91,6 +91,8 @@ COMPARISONS: dict[type[ast.cmpop], Callable[..., Json]] = {
     ast.In: _within,
     ast.NotIn: lambda value, container: not _within(value, container),
 }
+PARTIAL_OPERATORS = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)  # those that some numbers have no result for
+PARTIAL_FUNCTIONS = frozenset({"log", "log10", "exp", "sqrt"})
 FUNCTIONS: dict[str, Callable[..., Json]] = {
     "min": lambda *arguments: min(_elements(arguments)),
     "max": lambda *arguments: max(_elements(arguments)),

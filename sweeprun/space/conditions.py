@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sweeprun.expressions import Expression, MissingNameError
+from sweeprun.expressions import Expression, ExpressionError, MissingNameError
 from sweeprun.space.identity import identity
 from sweeprun.trials import Json
 
@@ -31,7 +31,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Holds:
-    """`expression` is true; false where it needs a name that is inactive."""
+    """`expression` is true; false where it needs a name that is inactive, or cannot be computed."""
 
     expression: Expression
 
@@ -42,7 +42,7 @@ class Holds:
     def holds(self, values: Mapping[str, Json]) -> bool:
         try:
             return bool(self.expression.evaluate(values))
-        except MissingNameError:
+        except ExpressionError:
             return False
 
 
@@ -74,6 +74,15 @@ class Condition:
         """Whether it holds where the active parameters have these values."""
         return all(clause.holds(params) for clause in self.clauses)
 
+    def failing(self, params: Mapping[str, Json]) -> Expression | None:
+        """The expression in it that has to be computed here and cannot be."""
+        for clause in self.clauses:
+            if isinstance(clause, Holds) and not clause.expression.computable(params):
+                return clause.expression
+            if not clause.holds(params):
+                return None
+        return None
+
     def also(self, other: Condition) -> Condition:
         """This and `other` together."""
         return Condition(self.clauses + tuple(clause for clause in other.clauses if clause not in self.clauses))
@@ -83,8 +92,10 @@ ALWAYS = Condition()
 
 
 def rejects(constraint: Expression, values: Mapping[str, Json]) -> bool:
-    """Whether a constraint is false; one that needs an inactive name does not apply."""
+    """Whether a constraint is false or cannot be computed; one that needs an inactive name does not apply."""
     try:
         return not constraint.evaluate(values)
     except MissingNameError:
         return False
+    except ExpressionError:
+        return True

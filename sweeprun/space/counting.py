@@ -15,7 +15,7 @@ from functools import cached_property
 from sweeprun.errors import SpaceError
 from sweeprun.expressions import Expression
 from sweeprun.space.conditions import rejects
-from sweeprun.space.declarations import Declaration, Derived
+from sweeprun.space.declarations import Declaration, Derived, failing
 from sweeprun.trials import Params
 
 MAX_COMBINATIONS = 100_000  # a second or two of going through them
@@ -69,8 +69,10 @@ class _Block:
         """Each allowed combination of the deciding declarations, and how many leaves' combinations it has."""
         rows = []
         for digits, values in self._combinations():
-            leaves = (d for i, d in enumerate(self.declarations) if i not in self.deciding and d.when.holds(values))
-            rows.append((digits, math.prod(leaf.count(values) for leaf in leaves)))
+            leaves = [leaf for i, leaf in enumerate(self.declarations) if i not in self.deciding]
+            if any(failing(leaf, values) for leaf in leaves):
+                continue
+            rows.append((digits, math.prod(leaf.count(values) for leaf in leaves if leaf.when.holds(values))))
         return rows
 
     @cached_property
@@ -98,6 +100,8 @@ class _Block:
             stack.extend(reversed(children))
 
     def _children(self, declaration: Declaration, digits: Digits, values: Params) -> list[tuple[Digits, Params]]:
+        if failing(declaration, values):
+            return []
         if not declaration.when.holds(values):
             return [((*digits, 0), values)]
         n_values = declaration.count(values)
@@ -155,8 +159,9 @@ def _block(
     relevant = tuple(c for c in constraints if any(owners[name].name in group for name in c.names))
     needed = [name for constraint in relevant for name in constraint.names]
     for declaration in inside:
-        # A derived value has one value whatever it is computed from: alone it makes nothing deciding.
-        needed += declaration.when.names | (frozenset() if isinstance(declaration, Derived) else declaration.uses)
+        # One value, whatever a derived one is computed from: unless there may be none, it makes nothing deciding.
+        total = isinstance(declaration, Derived) and not declaration.expression.partial
+        needed += declaration.when.names | (frozenset() if total else declaration.uses)
     deciding: set[str] = set()
     while needed:
         owner = owners[needed.pop()]

@@ -8,7 +8,6 @@ are none), `count` and `nth` list the distinct delivered values.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,7 +137,7 @@ class Fixed(Declaration):
 
 @dataclass(frozen=True)
 class Derived(Declaration):
-    """A value computed from others; absent where one of those is.
+    """A value computed from others; absent where one of those is, or where it cannot be computed.
 
     What a trial holds under its name is not compared: an edited expression puts no old trial outside the space.
     """
@@ -158,13 +157,12 @@ class Derived(Declaration):
         return ()
 
     def deliver(self, values: Values) -> Params:
+        if not self.expression.computable(values):
+            return {}  # `failing` says so, and the space rejects the configuration
         try:
-            value = self.expression.evaluate(values)
+            return {self.name: self.expression.evaluate(values)}
         except MissingNameError:
             return {}
-        if isinstance(value, float) and not math.isfinite(value):
-            raise SpaceError(f"{self.name}: {self.expression.text!r} gives {value}, which no program can be handed")
-        return {self.name: value}
 
     def read(self, params: Values, values: Values) -> Params | None:
         return {}
@@ -174,3 +172,11 @@ class Derived(Declaration):
 
     def nth(self, index: int, values: Values) -> Params:
         return self.deliver(values)
+
+
+def failing(declaration: Declaration, values: Values) -> Expression | None:
+    """The expression of `declaration`, its condition's or its value's, that must be computed here and cannot be."""
+    failed = declaration.when.failing(values)
+    if failed is None and isinstance(declaration, Derived) and declaration.when.holds(values):
+        return None if declaration.expression.computable(values) else declaration.expression
+    return failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -16,7 +16,7 @@ from sweeprun.expressions import Expression
 from sweeprun.space.composites import Repeated
 from sweeprun.space.conditions import Condition, rejects
 from sweeprun.space.counting import Configurations
-from sweeprun.space.declarations import Declaration, Derived
+from sweeprun.space.declarations import Declaration, Derived, failing
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import FloatParameter, Parameter
 from sweeprun.trials import Json, Params
@@ -132,22 +132,35 @@ class Space:
         rejections: Counter[str] = Counter()
         for _ in range(MAX_DRAWS):
             params = self.decode(rng.random(len(self.parameters)))
-            values = self._with_elements(params)
-            rejecting = [constraint.text for constraint in self.constraints if rejects(constraint, values)]
-            if not rejecting:
+            objections = list(self._objections(params))
+            if not objections:
                 return params
-            rejections.update(rejecting)
-        text, n_rejected = rejections.most_common(1)[0]
+            rejections.update(objections)
+        objection, n_rejected = rejections.most_common(1)[0]
         raise SpaceError(
-            f"{MAX_DRAWS} random configurations in a row were rejected; the constraint {text!r} rejects"
-            f" {n_rejected / MAX_DRAWS:.0%} of them",
+            f"{MAX_DRAWS} random configurations in a row were rejected;"
+            f" {objection} {n_rejected / MAX_DRAWS:.0%} of them",
             "loosen that constraint, or narrow the ranges to what it allows",
         )
 
     def satisfies(self, params: Mapping[str, Json]) -> bool:
-        """Whether no constraint rejects this configuration."""
+        """Whether no constraint rejects this configuration and everything in it can be computed."""
+        return next(self._objections(params), None) is None
+
+    def failing(self, params: Mapping[str, Json]) -> list[Expression]:
+        """The expressions that cannot be computed for this configuration: conditions, derived values, constraints."""
         values = self._with_elements(params)
-        return not any(rejects(constraint, values) for constraint in self.constraints)
+        failed = [expression for d in self.declarations if (expression := failing(d, values))]
+        return failed + [constraint for constraint in self.constraints if not constraint.computable(values)]
+
+    def _objections(self, params: Mapping[str, Json]) -> Iterator[str]:
+        values = self._with_elements(params)
+        for constraint in self.constraints:
+            if rejects(constraint, values):
+                yield f"the constraint {constraint.text!r} rejects"
+        for declaration in self.declarations:
+            if expression := failing(declaration, values):
+                yield f"{expression.text!r} cannot be computed for"
 
     @cached_property
     def _configurations(self) -> Configurations:

@@ -160,6 +160,16 @@ def test_an_algorithm_that_there_is_not_has_a_place(write: Command, sweeprun: Co
     assert "demo.yaml:3:1: " in done.err
 
 
+def test_what_cannot_be_computed_for_some_configurations_is_said_with_an_example(
+    write: Command, sweeprun: Command
+) -> None:
+    source = "command: a\nmetric: l\nparameters: {n: {min: 1, max: 5}, x: {expr: 1 / (n - 3)}, m: [1, 2]}\n"
+    done = sweeprun("check", write(source), "--draw", 8)
+    assert (done.code, len(done.out.strip().split("\n\n")[2].splitlines())) == (0, 8)
+    assert "'1 / (n - 3)' cannot be computed for n=3; such configurations are not tried" in done.err
+    assert sweeprun("check", write(source), "--json").document["configurations"] == 8
+
+
 def test_a_list_is_there_with_its_length_without_saying_so(write: Command, sweeprun: Command) -> None:
     source = "command: a\nmetric: l\nparameters: {n: {min: 1, max: 2}, w: {values: [1, 2], repeat: n}}\n"
     assert "w list of n elements, each ordered choice of 1, 2" in [

@@ -53,6 +53,16 @@ def test_a_sweep_that_ends_well_is_exit_code_0_and_its_best_trials_are_on_stdout
     assert "sweeprun resume sweeps/demo --trials N" in done.err
 
 
+def test_a_configuration_that_cannot_be_computed_is_passed_over(write: Command, sweeprun: Command) -> None:
+    space = "parameters: {n: {min: 1, max: 3}, y: {expr: 1 / (n - 2)}, z: {values: [1], when: 1 / (n - 2) > 0}}"
+    file = write(REPORTS)
+    file.write_text(file.read_text().replace("parameters: {x: {min: 0.0, max: 1.0}}", space).replace("budget: 1\n", ""))
+    done = sweeprun("start", file)
+    assert done.code == 0
+    assert "2 complete" in sweeprun("status").out
+    assert "ended: every configuration of the space has been tried" in done.err
+
+
 def test_a_sweep_without_any_value_is_exit_code_4(write: Command, sweeprun: Command) -> None:
     done = sweeprun("start", write(REPORTS_NOTHING))
     assert (done.code, done.out) == (4, "")

@@ -2,7 +2,18 @@ import pytest
 
 from sweeprun.errors import SpaceError
 from sweeprun.expressions import Expression
-from sweeprun.space import ALWAYS, Choice, Condition, FloatParameter, Holds, IntParameter, Mixture, Repeated, Space
+from sweeprun.space import (
+    ALWAYS,
+    Choice,
+    Condition,
+    Derived,
+    FloatParameter,
+    Holds,
+    IntParameter,
+    Mixture,
+    Repeated,
+    Space,
+)
 
 
 def integer(name, high, condition=ALWAYS):
@@ -41,6 +52,16 @@ def test_a_list_of_fixed_length_counts_too():
 def test_constraints_join_what_they_mention_and_nothing_else():
     space = Space([integer("a", 10), integer("b", 10), integer("c", 10**6)], [Expression.parse("a < b")])
     assert space.size == 45 * 10**6
+
+
+def test_a_derived_value_that_is_always_there_makes_nothing_deciding():
+    derived = Derived("steps", ALWAYS, Expression.parse("epochs * batches / 2"))
+    assert Space([integer("epochs", 10**4), integer("batches", 10**4), derived]).size == 10**8
+
+
+def test_a_derived_value_that_some_numbers_have_not_is_gone_through():
+    derived = Derived("ratio", ALWAYS, Expression.parse("a / (b - 1)"))
+    assert Space([integer("a", 3), integer("b", 4), integer("c", 10**6), derived]).size == 9 * 10**6
 
 
 def test_constraints_may_leave_nothing():

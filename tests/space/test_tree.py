@@ -258,10 +258,44 @@ def test_a_constraint_over_an_inactive_name_does_not_apply():
     assert not space.satisfies({"a": 1, "b": 2})
 
 
-def test_a_derived_value_that_is_not_finite_is_refused():
-    space = Space([Derived("x", ALWAYS, Expression.parse("1e308 * 10"))])
-    with pytest.raises(SpaceError, match="gives inf"):
-        space.decode(np.zeros(0))
+UNCOMPUTABLE_AT_3 = [
+    ([Derived("x", ALWAYS, Expression.parse("1 / (n - 3)"))], []),
+    ([Derived("x", ALWAYS, Expression.parse("n * 1 / (n - 3)")), Derived("y", ALWAYS, Expression.parse("x + 1"))], []),
+    ([Derived("x", ALWAYS, Expression.parse("2.0 ** (999 * (n == 3)) * 1e300"))], []),
+    ([choice("m", 1, condition=when("1 / (n - 3) < 5"))], []),
+    ([choice("m", 1, 2)], ["m / (n - 3) < 5"]),
+]
+
+
+@pytest.mark.parametrize(("declarations", "constraints"), UNCOMPUTABLE_AT_3)
+def test_what_cannot_be_computed_rejects_the_configuration_and_nothing_else(declarations, constraints):
+    space = Space([integer("n", 1, 5), *declarations], map(Expression.parse, constraints))
+    rng = np.random.default_rng(0)
+    assert {space.sample(rng)["n"] for _ in range(100)} == {1, 2, 4, 5}
+    listed = [space.configuration(i) for i in range(space.size)]
+    assert {params["n"] for params in listed} == {1, 2, 4, 5}
+    assert all(map(space.satisfies, listed))
+    rejected = space.decode(np.full(len(space.parameters), 0.5))
+    assert rejected["n"] == 3
+    assert not space.satisfies(rejected)
+    assert len(space.failing(rejected)) == 1
+    assert not any(map(space.failing, listed))
+
+
+def test_what_an_inactive_value_would_be_computed_from_rejects_nothing():
+    sgd = Condition((OneOf.of("opt", ["sgd"]),))
+    space = Space(
+        [choice("opt", "sgd", "adam"), choice("n", 0, condition=sgd), Derived("x", sgd, Expression.parse("1 / n"))]
+    )
+    assert [space.configuration(i) for i in range(space.size)] == [{"opt": "adam"}]
+    assert space.satisfies({"opt": "adam"})
+
+
+def test_a_derived_value_that_can_never_be_computed_is_named_with_its_share(monkeypatch):
+    monkeypatch.setattr("sweeprun.space.tree.MAX_DRAWS", 200)
+    space = Space([real("x"), Derived("y", ALWAYS, Expression.parse("log(x - 2)"))])
+    with pytest.raises(SpaceError, match=r"'log\(x - 2\)' cannot be computed for 100%"):
+        space.sample(np.random.default_rng(0))
 
 
 def test_the_key_does_not_depend_on_order():
