@@ -10,7 +10,7 @@ for those that did not change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -102,9 +102,12 @@ class History:
         return len(self.trials)
 
     @cached_property
-    def keys(self) -> frozenset[str]:
-        """The configurations of all trials, whatever became of them (Space.key)."""
-        return frozenset(self._configuration(trial).key for trial in self._readable)
+    def keys(self) -> Mapping[str, int]:
+        """The configurations of all trials, whatever became of them (Space.key), each with its first trial's number."""
+        first: dict[str, int] = {}
+        for trial in self._readable:
+            first.setdefault(self._configuration(trial).key, trial.number)
+        return first
 
     @cached_property
     def n_tried(self) -> int:

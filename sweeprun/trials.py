@@ -30,6 +30,18 @@ class TrialState(StrEnum):
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
 
 
+class Reason(StrEnum):
+    """How a trial came to wait or to run; other states need none."""
+
+    QUEUED = "queued"
+    PREEMPTED = "preempted"
+    REQUEUED = "requeued"
+    NEW = "new"
+    RESUMED = "resumed"
+    PROMOTED = "promoted"
+    TAKEN_OVER = "taken over"
+
+
 class FailureClass(StrEnum):
     """Why a trial failed."""
 
@@ -55,6 +67,12 @@ TRANSITIONS: Mapping[TrialState | None, frozenset[TrialState]] = {
     _R: frozenset({_R, _P, _W}) | _FINALS,  # running to running: taken over from a dead worker
     _P: frozenset({_R, TrialState.PRUNED}),
     **{final: frozenset() for final in _FINALS},
+}
+
+
+REASONS: Mapping[TrialState, frozenset[Reason]] = {
+    _W: frozenset({Reason.QUEUED, Reason.PREEMPTED, Reason.REQUEUED}),
+    _R: frozenset({Reason.NEW, Reason.RESUMED, Reason.PROMOTED, Reason.TAKEN_OVER}),
 }
 
 
@@ -105,30 +123,34 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process of a trial. `started` is on the writer's clock; `seconds` is None while it runs."""
+    """One process of a trial. `started` is on the writer's clock; `seconds` is None while it runs. `skipped` lines of
+    its metrics were no JSON objects, `cut` ones too long."""
 
     started: float
     seconds: float | None = None
     gpu_seconds: float = 0.0
     memory_bytes: int = 0
+    skipped: int = 0
+    cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What the records of one trial add up to.
 
-    `n` is the number of its last record, `run` that of its last process, `checkpoint` that of its checkpoint
-    directory. Three counters: `deaths` of its worker, automatic `retries`, and `preemptions` in a row that brought no
-    new step. `values` come from one step, `step`; `last_step` is the furthest step that was reached; `first` is how
-    the program counts (its first step is 0 or 1; None: not known). `created` and `changed` are seconds since the
-    epoch on the writer's clock. A damaged trial is one whose records cannot be believed: `reason` says why, its state
-    reads failed, and nothing touches it again.
+    `n` is the number of its last record, `run` that of its last process. `reason` is the kind of waiting or running,
+    `why` a sentence for people. Three counters: `deaths` of its worker, automatic `retries`, and `preemptions` in a
+    row that brought no new step. `values` come from one step, `step`; `last_step` is the furthest step that was
+    reached; `first` is how the program counts (its first step is 0 or 1; None: not known). `created` and `changed` are
+    seconds since the epoch on the writer's clock. A damaged trial is one whose records cannot be believed: `why` says
+    what is wrong, its state reads failed, and nothing touches it again.
     """
 
     number: int
     uid: str
     state: TrialState
-    reason: str = ""
+    reason: Reason | None = None
+    why: str = ""
     params: Params = field(default_factory=dict)
     notes: Mapping[str, Json] = field(default_factory=dict)
     origin: str = "search"
@@ -140,7 +162,6 @@ class Trial:
     worker: str = ""
     n: int = 1
     run: int = 0
-    checkpoint: int = 0
     deaths: int = 0
     retries: int = 0
     preemptions: int = 0
@@ -154,6 +175,11 @@ class Trial:
     created: float = 0.0
     changed: float = 0.0
     damaged: bool = False
+
+    @property
+    def because(self) -> str:
+        """How it came to its state, in one phrase; empty where there is nothing to say."""
+        return ": ".join(filter(None, (self.reason, self.why)))
 
     @property
     def seconds(self) -> float:

@@ -106,7 +106,7 @@ def test_a_value_off_the_grid_exhausts_no_grid(make_trial: MakeTrial) -> None:
 def test_an_unreadable_trial_has_a_number_and_no_configuration(make_trial: MakeTrial) -> None:
     history = History(TREE, [LOSS], [replace(make_trial(0, state=TrialState.FAILED), damaged=True)])
     assert history.number == 1
-    assert history.keys == frozenset()
+    assert history.keys == {}
 
 
 def test_points_say_where_each_trial_is_and_which_coordinates_are_active(make_trial: MakeTrial) -> None:

@@ -18,8 +18,9 @@ import typer
 
 from sweeprun.cli import retrain
 from sweeprun.cli.columns import varying
+from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import Ranking, ranked, up_to_date
-from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import document, safe, say, short, span, table, write, write_document
 from sweeprun.errors import ExitCode, SweeprunError
 from sweeprun.expressions import Expression

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.retrain import command_line
-from sweeprun.cli.sweeps import AsJson
 from sweeprun.cli.understood import amount, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
 from sweeprun.history import History
@@ -25,10 +24,7 @@ from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.trials import Json, Trial, TrialState
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
 _LOOKED_AT = 500  # configurations, a tenth of a second or so
-
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set budget.trials=50")]
 
 
 def check(

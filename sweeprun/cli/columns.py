@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeprun.cli.view import moment, short, span
-from sweeprun.errors import UsageError
+from sweeprun.errors import UsageError, near
 from sweeprun.trials import Json, Trial
 
 
@@ -32,7 +31,7 @@ _FACTS: Mapping[str, Column] = {
         Column("state", lambda trial: "damaged" if trial.damaged else trial.state.value),
         Column("step", lambda trial: trial.last_step if trial.step is None else trial.step),
         Column("seconds", lambda trial: float(trial.seconds), span),
-        Column("reason", lambda trial: trial.reason),
+        Column("reason", lambda trial: trial.because),
         Column("failure", lambda trial: trial.failure and trial.failure.kind.value),
         Column("origin", lambda trial: trial.origin),
         Column("parent", lambda trial: trial.parent),
@@ -76,9 +75,7 @@ def column(name: str, trials: Sequence[Trial]) -> Column:
     if name in _params(trials):
         return _param(name, name)
     known = [*_FACTS, *_metrics(trials), *_params(trials)]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else None
-    raise UsageError(f"there is no column {name!r}; there are {', '.join(known)}", hint)
+    raise UsageError(f"there is no column {name!r}; there are {', '.join(known)}", near(name, known))
 
 
 def _metric(heading: str, name: str) -> Column:

@@ -18,9 +18,10 @@ import typer
 from filelock import Timeout, UnixFileLock
 
 from sweeprun import __version__
-from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
+from sweeprun.cli.options import AsJson
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import pairs, say, write, write_document
-from sweeprun.errors import StoreError
+from sweeprun.errors import ExitCode, StoreError
 from sweeprun.launch.devices import Device, cores, open_nvml, visible
 from sweeprun.launch.leases import lease_directory
 from sweeprun.run import command
@@ -29,7 +30,6 @@ from sweeprun.store.filesystem import file_system, self_test
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json
 
-CANNOT_WRITE = 75
 _FSYNCS = 10
 
 
@@ -55,7 +55,7 @@ def doctor(sweep: SweepName = None, as_json: AsJson = False, root: Root = DEFAUL
         write(pairs(_lines(disk, devices)) + ("" if found is None else pairs(_damage(found))))
     if disk.problem is not None:
         say(f"sweeprun: {disk.problem}")
-        raise typer.Exit(CANNOT_WRITE)
+        raise typer.Exit(ExitCode.CANNOT_WRITE)
 
 
 def _disk(root: Path) -> Disk:
@@ -158,6 +158,6 @@ def _lines(disk: Disk, devices: list[tuple[Device, bool]]) -> list[tuple[str, st
 
 def _damage(sweep: Sweep) -> list[tuple[str, str]]:
     trials = sweep.trials()
-    said = [("damaged", f"trial {trial.number}: {trial.reason}") for trial in trials if trial.damaged]
+    said = [("damaged", f"trial {trial.number}: {trial.why}") for trial in trials if trial.damaged]
     said += [("stranger", f"{path} does not belong here") for path in sweep.strangers]
     return said or [(sweep.name, f"{len(trials)} trials, all readable; nothing that does not belong here")]

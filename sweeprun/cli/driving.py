@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
-
-import typer
 
 from sweeprun.cli.best import Ranked
 from sweeprun.cli.events import written
@@ -28,17 +25,11 @@ from sweeprun.spec.quantities import duration
 from sweeprun.store.sweep import Sweep
 
 LADDER = (
-    "finishing the running trials, starting no more (Ctrl-C again to stop them)",
-    "stopping the running trials; they wait for a resume (Ctrl-C again to kill them)",
+    "finishing the running trials, starting no more",
+    "stopping the running trials; they wait for a resume",
     "killing the running trials; they wait for a resume",
 )
-
-SlotLimit = Annotated[int | None, typer.Option("--slots", min=1, help="Most trials at once from this worker.")]
-Gpus = Annotated[str | None, typer.Option("--gpus", help="Use only these devices: 0,1")]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the commands of a directory that somebody else owns.")]
-Require = Annotated[str | None, typer.Option("--require", help="Exit 1 unless the best meets it: 'val_acc>=0.97'")]
-Timeout = Annotated[str | None, typer.Option("--timeout", help="Stop after so long, resumable: 2h. Exit code 124.")]
-Events = Annotated[str | None, typer.Option("--events", help="Write events there as JSON lines; - is stdout.")]
+NEXT = ("Ctrl-C again to stop them", "Ctrl-C again to kill them")
 
 
 class Drive:
@@ -94,7 +85,7 @@ class Drive:
             show = stack.enter_context(display(sweep.name, worker))
             for event in worker.work():
                 look(event)
-                show(event)
+                show(self._hinted(event))
                 write(event)
         return worker
 
@@ -125,6 +116,12 @@ class Drive:
         level = min(self._switch.level + 1, 3) if number == signal.SIGINT else 2
         self._signal = self._signal or number
         self._turn(level, f"{signal.Signals(number).name}: {LADDER[level - 1]}")
+
+    def _hinted(self, event: Event) -> Event:
+        """The notice of what Ctrl-C has asked for also says what the next one will do."""
+        level, why = self._switch.level, self._switch.why
+        asked = event.name == "notice" and event.said["text"] == why and self._signal == signal.SIGINT
+        return Event("notice", said={"text": f"{why} ({NEXT[level - 1]})"}) if asked and level <= len(NEXT) else event
 
     @contextmanager
     def _timer(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from sweeprun.cli.columns import varying
 from sweeprun.cli.view import is_terminal, safe, say, short, span
+from sweeprun.history import History
 from sweeprun.run.events import Event
 from sweeprun.run.worker import Worker
-from sweeprun.trials import TrialState
+from sweeprun.trials import Trial, TrialState
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 60.0
 BLOCKS = "▁▂▃▄▅▆▇█"
-
+_GAP = 2  # between columns
+_WIDEST = 24  # of a cell
+_AROUND = 6  # lines of the terminal that are no row of the table
 
 Show = Callable[[Event], None]
 
@@ -31,12 +35,14 @@ Show = Callable[[Event], None]
 def display(name: str, worker: Worker) -> Iterator[Show]:
     """What shows events to a person, on stderr: the live table where that is a terminal, else lines."""
     if not is_terminal(sys.stderr):
-        yield Lines(worker).show
+        lines = Lines(lambda: worker.history)
+        with lines.heartbeat():
+            yield lines.show
         return
     from rich.console import Console
     from rich.live import Live
 
-    table = LiveTable(name, worker)
+    table = LiveTable(name, lambda: worker.history)
     with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
         yield table.show
     say(table.notice)
@@ -45,23 +51,42 @@ def display(name: str, worker: Worker) -> Iterator[Show]:
 class Lines:
     """One line for each change of state, and a sign of life every minute."""
 
-    def __init__(self, worker: Worker):
-        self._worker, self._said = worker, time.monotonic()
+    def __init__(self, history: Callable[[], History]):
+        self._history, self._said = history, time.monotonic()
 
     def show(self, event: Event) -> None:
         text = _sentence(event)
-        if text is None and time.monotonic() - self._said > HEARTBEAT_S:
-            text = _totals(self._worker)
         if text is not None:
-            say(text)
-            self._said = time.monotonic()
+            self._say(text)
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        """Say how things stand whenever nothing was said for a minute; trials that report nothing are no events."""
+        ended = threading.Event()
+        beating = threading.Thread(target=self._beat, args=(ended,), daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            beating.join()
+
+    def _beat(self, ended: threading.Event) -> None:
+        while not ended.wait(max(0.0, self._said + HEARTBEAT_S - time.monotonic())):
+            if time.monotonic() - self._said >= HEARTBEAT_S:
+                self._say(_totals(self._history()))
+
+    def _say(self, text: str) -> None:
+        self._said = time.monotonic()
+        say(text)
 
 
 class LiveTable:
-    """Totals, a row for each running trial, as many as the terminal has room for, and the newest notice."""
+    """Totals, a row for each running trial and a column for each varying parameter, as many as the terminal has room
+    for, and the newest notice."""
 
-    def __init__(self, name: str, worker: Worker):
-        self._name, self._worker = name, worker
+    def __init__(self, name: str, history: Callable[[], History]):
+        self._name, self._history = name, history
         self._device: dict[int, str] = {}
         self.notice = ""
 
@@ -75,35 +100,55 @@ class LiveTable:
         from rich.console import Group
         from rich.text import Text
 
-        return Group(Text(f"{self._name}: {_totals(self._worker)}"), self._running(), Text(self.notice))
+        history, size = self._history(), os.get_terminal_size(sys.stderr.fileno())
+        running = [trial for trial in history.trials if trial.state is TrialState.RUNNING]
+        room = max(3, size.lines - _AROUND)
+        more = [Text(f"and {len(running) - room} more")] if len(running) > room else []
+        table = self._table(history, running[:room], size.columns)
+        return Group(Text(f"{self._name}: {_totals(history)}"), table, *more, Text(self.notice))
 
-    def _running(self) -> Table:
+    def _table(self, history: History, running: Sequence[Trial], width: int) -> Table:
         from rich.table import Table
         from rich.text import Text
 
-        history = self._worker.history
-        metric, parameters = history.objectives[0].name, varying(history.trials)[:8]
+        metric = history.objectives[0].name
+        columns = [
+            ["trial", *(str(trial.number) for trial in running)],
+            ["device", *(self._device.get(trial.number, "elsewhere") for trial in running)],
+            ["step", *(str(trial.last_step or "") for trial in running)],
+            [metric, *(short(trial.values.get(metric)) for trial in running)],
+            ["curve", *(_sparkline(trial.curve.values.get(metric, ())) for trial in running)],
+            *([name, *(short(trial.params.get(name)) for trial in running)] for name in varying(history.trials)),
+        ]
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("trial", "device", "step", metric, "curve", *parameters):
-            table.add_column(Text(safe(heading)), no_wrap=True)
-        room = max(3, os.get_terminal_size(sys.stderr.fileno()).lines - 6)
-        running = [trial for trial in history.trials if trial.state is TrialState.RUNNING]
-        for trial in running[:room]:
-            cells = [
-                str(trial.number),
-                self._device.get(trial.number, "elsewhere"),
-                str(trial.last_step or ""),
-                short(trial.values.get(metric)),
-                _sparkline(trial.curve.values.get(metric, ())),
-                *(short(trial.params.get(name)) for name in parameters),
-            ]
-            table.add_row(*(Text(safe(cell)) for cell in cells))
+        shown = _that_fit([[_cut(safe(cell)) for cell in column] for column in columns], width)
+        for column in shown:
+            table.add_column(Text(column[0]), no_wrap=True)
+        for row in zip(*(column[1:] for column in shown), strict=True):
+            table.add_row(*map(Text, row))
         return table
+
+
+def _that_fit(columns: Sequence[list[str]], width: int) -> list[list[str]]:
+    """The columns, from the left, that have room beside each other; a narrow one may take the place of a wide one."""
+    from rich.cells import cell_len
+
+    kept, room = [], width + _GAP
+    for column in columns:
+        needed = max(map(cell_len, column)) + _GAP
+        if needed <= room:
+            kept.append(column)
+            room -= needed
+    return kept
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _WIDEST else f"{cell[: _WIDEST - 1]}…"
 
 
 def _sentence(event: Event) -> str | None:
     """What happened, in one line; None where a line would be too much."""
-    trial, reason = event.trial, safe(str(event.said.get("reason", "")))
+    trial, why = event.trial, safe(str(event.said.get("why", "")))
     if event.name == "notice":
         return safe(str(event.said["text"]))
     if event.name == "sweep_finished":
@@ -113,22 +158,22 @@ def _sentence(event: Event) -> str | None:
     values = ", ".join(f"{safe(name)} {short(value)}" for name, value in trial.values.items())
     if event.name == "trial_started":
         params = ", ".join(f"{safe(name)}={safe(short(value))}" for name, value in trial.params.items())
-        again = f" (run {trial.run}, {safe(trial.reason)})" if trial.run > 1 else ""
+        again = f" (run {trial.run}, {safe(trial.because)})" if trial.run > 1 else ""
         return f"trial {trial.number} started{again}: {params}"
     if event.name == "best_changed":
         return f"trial {trial.number} is the best so far: {values}"
     what = event.name.removeprefix("trial_")
     if event.name == "trial_failed" and trial.failure is not None:
         what = f"failed ({trial.failure.kind})"
-    said = "; ".join(filter(None, (reason, values)))
+    said = "; ".join(filter(None, (why, values)))
     return f"trial {trial.number} {what} after {trial.last_step} steps, {span(trial.seconds)}: {said}"
 
 
-def _totals(worker: Worker) -> str:
-    history = worker.history
-    counts = Counter(trial.state for trial in history.trials)
+def _totals(history: History) -> str:
+    trials = [trial for trial in history.trials if not trial.damaged]
+    counts = Counter(trial.state for trial in trials)
     states = ", ".join(f"{counts[state]} {state}" for state in TrialState if counts[state])
-    ranked = [trial for trial in history.trials if trial.state is TrialState.COMPLETE]
+    ranked = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     best = min(ranked, key=history.loss, default=None)
     if best is None:
         return states or "no trials yet"

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli import driving
-from sweeprun.cli.driving import Drive, Events, Gpus, Require, SlotLimit, Timeout, Trust
+from sweeprun.cli.driving import Drive
+from sweeprun.cli.options import Events, Gpus, Require, SlotLimit, Timeout, Trust
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import say
 from sweeprun.errors import UsageError

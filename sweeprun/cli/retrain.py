@@ -66,6 +66,8 @@ def _recorded(sweep: Sweep, trial: Trial) -> dict[str, Json] | None:
 def _environment(recorded: dict[str, str], sweep: Sweep) -> dict[str, str]:
     """What of the recorded environment bears on the result. Which device it was does not; that there was none does."""
     names = [*_KEPT, *sweep.resolved["env"]]
+    if "SWEEPRUN_UNTIL" in recorded:  # which is counted by these two
+        names += ["SWEEPRUN_STEP", "SWEEPRUN_STEP_FIRST"]
     if recorded.get("CUDA_VISIBLE_DEVICES") == "":
         names.append("CUDA_VISIBLE_DEVICES")
     return {name: recorded[name] for name in dict.fromkeys(names) if name in recorded}

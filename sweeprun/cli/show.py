@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.retrain import line
-from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepAndNumber, opened_at
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepAndNumber, opened_at
 from sweeprun.cli.trials import entry
 from sweeprun.cli.view import moment, pairs, short, span, write, write_document
 from sweeprun.errors import Damaged
@@ -61,14 +62,14 @@ def _transitions(sweep: Sweep, trial: Trial) -> Iterator[dict[str, Json]]:
             record = durable.read_record(sweep.layout.state(trial.number, n))
         except (Damaged, FileNotFoundError, NotADirectoryError):
             return
-        yield {key: record[key] for key in ("n", "at", "state", "reason", "worker", "run")}
+        yield {key: record[key] for key in ("n", "at", "state", "reason", "why", "worker", "run")}
 
 
 def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
     yield "trial", f"{trial.number}, {trial.origin}" + (f" of {trial.parent}" if trial.parent is not None else "")
     yield "state", "damaged" if trial.damaged else trial.state.value
-    if trial.reason:
-        yield "reason", trial.reason
+    if trial.because:
+        yield "reason", trial.because
     if trial.failure is not None:
         yield "failure", f"{trial.failure.kind}: {trial.failure.message}"
     for name, value in trial.params.items():
@@ -84,7 +85,7 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def _said(transition: dict[str, Json]) -> tuple[str, str]:
-    why = f": {transition['reason']}" if transition["reason"] else ""
+    why = "".join(f": {transition[key]}" for key in ("reason", "why") if transition[key])
     return moment(transition["at"]), f"{transition['state']}{why}"
 
 
@@ -97,6 +98,6 @@ def _files(sweep: Sweep, trial: Trial) -> dict[str, str]:
         "metrics": names.metrics,
         "stdout": names.stdout,
         "stderr": names.stderr,
-        "checkpoint": sweep.layout.checkpoint(trial.number, trial.checkpoint),
+        "checkpoint": sweep.layout.checkpoint(trial.number, trial.run),
     }
     return {name: str(path) for name, path in paths.items() if path.exists()}

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sweeprun.cli.presence import Presence
 from sweeprun.cli.ranking import ranked, up_to_date
 from sweeprun.errors import SpaceError
 from sweeprun.objective import Objective
-from sweeprun.run.budget import Budget, forgiven
+from sweeprun.run.budget import Budget, Reached, forgiven
 from sweeprun.run.progress import Reporting
 from sweeprun.store.liveness import Observer, Worker
 from sweeprun.store.sweep import Sweep
@@ -21,13 +22,13 @@ _OPEN = (TrialState.WAITING, TrialState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`state` is running (a worker is alive), finished (nothing is left to do) or stopped (something is). `workers` of
-    other machines are alive as far as their beats have been watched. `eta_s` is None where it cannot be known."""
+    """`state` is running (a worker is alive), finished (nothing more will be done) or stopped (something is left).
+    `eta_s` is None where it cannot be known."""
 
     sweep: Sweep
     objective: Objective
     trials: tuple[Trial, ...]
-    workers: tuple[Worker, ...]
+    presence: Presence
     state: str
     reason: str
     budget: dict[str, dict[str, float | None]]
@@ -39,12 +40,14 @@ class Standing:
         resolved, now = sweep.resolved, time.time()
         reporting = Reporting.of(resolved)
         trials = tuple(up_to_date(sweep, reporting))
-        workers = tuple(observer.workers())
-        limits = Budget.of(resolved["budget"])
-        used = limits.used(trials, now, {worker.uuid for worker in workers}.__contains__)
-        state, reason = _state(sweep, trials, workers)
+        presence = Presence.of(sweep.layout, observer, now)
+        alive = {worker.uuid for worker in presence.workers}.__contains__
+        limits = Budget.of(resolved["budget"], forgiven(sweep.edits))
+        used = limits.used(trials, now, alive)
+        reached = limits.reached(trials, [reporting.objective], now, alive)
+        state, reason = _state(sweep, trials, bool(presence.workers), reached)
         eta_s = _eta_s(trials, used["trials"], now) if state == "running" else None
-        return cls(sweep, reporting.objective, trials, workers, state, reason, used, eta_s, now)
+        return cls(sweep, reporting.objective, trials, presence, state, reason, used, eta_s, now)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,7 +67,7 @@ class Standing:
 
     def owner(self, trial: Trial) -> Worker | None:
         """The living worker that runs `trial`; None where it is dead."""
-        return next((worker for worker in self.workers if worker.uuid == trial.worker), None)
+        return next((worker for worker in self.presence.workers if worker.uuid == trial.worker), None)
 
     def body(self) -> dict[str, Json]:
         """The document of `status --json`."""
@@ -83,7 +86,8 @@ class Standing:
                 "step": best.step,
             },
             "budget": self.budget,
-            "workers": [_worker(worker) for worker in self.workers],
+            "workers": [_worker(worker) for worker in self.presence.workers],
+            "unseen": [_worker(unseen.worker) | {"since": unseen.since} for unseen in self.presence.unseen],
             "running": [self._running(trial) for trial in self.having(TrialState.RUNNING)],
             "waiting": [_waiting(trial) for trial in self.having(TrialState.WAITING)],
             "eta_s": self.eta_s,
@@ -103,26 +107,20 @@ class Standing:
         }
 
 
-def _state(sweep: Sweep, trials: Sequence[Trial], workers: Sequence[Worker]) -> tuple[str, str]:
-    if workers:
-        return "running", ""
+def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reached | None) -> tuple[str, str]:
     left = Counter(trial.state for trial in trials if trial.state in _OPEN)
+    # Under the limit of trials those that wait are still to be run; under any other one they are not.
+    over = reached is not None and (reached.key != "trials" or not left)
+    if at_work and (left[TrialState.RUNNING] or not over):
+        return "running", ""
+    if reached is not None and over:
+        return "finished", reached.why + ("; sweeprun resume forgives them" if reached.key == "failures" else "")
     if left:
         what = " and ".join(f"{n} {state}" for state, n in left.items())
         return "stopped", f"no worker is alive, and {what} are left; sweeprun resume goes on"
-    over = _over(sweep, trials)
-    if over is not None:
-        return "finished", over
+    if _exhausted(sweep, trials):
+        return "finished", "every configuration of the space has been tried"
     return "stopped", "no worker is alive, and the budget is not used up; sweeprun resume goes on"
-
-
-def _over(sweep: Sweep, trials: Sequence[Trial]) -> str | None:
-    """Why nothing new will be tried; None where something would."""
-    objectives = [Reporting.of(sweep.resolved).objective]
-    reached = Budget.of(sweep.resolved["budget"], forgiven(sweep.edits)).reached(trials, objectives, time.time())
-    if reached is not None:
-        return reached.why
-    return "every configuration of the space has been tried" if _exhausted(sweep, trials) else None
 
 
 def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
@@ -162,8 +160,8 @@ def _worker(worker: Worker) -> dict[str, Json]:
 
 
 def _waiting(trial: Trial) -> dict[str, Json]:
-    return {"number": trial.number, "reason": trial.reason}
+    return {"number": trial.number, "reason": trial.reason, "why": trial.why}
 
 
 def _damage(trial: Trial) -> dict[str, Json]:
-    return {"number": trial.number, "why": trial.reason}
+    return {"number": trial.number, "why": trial.why}

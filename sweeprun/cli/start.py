@@ -18,7 +18,8 @@ import yaml
 
 from sweeprun import __version__
 from sweeprun.cli import driving
-from sweeprun.cli.driving import Drive, Events, Gpus, Require, SlotLimit, Timeout, Trust
+from sweeprun.cli.driving import Drive
+from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLimit, Timeout, Trust
 from sweeprun.cli.view import say
 from sweeprun.errors import SweepExists
 from sweeprun.run.plan import Plan, settled
@@ -27,11 +28,9 @@ from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The sweep file.")]
 Root = Annotated[
     Path | None, typer.Option("--root", envvar="SWEEPRUN_ROOT", help="Where sweep directories live [default: sweeps].")
 ]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set budget.trials=50")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="One trial, one step, and nothing kept: does it work at all?")]
 
 

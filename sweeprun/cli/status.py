@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.columns import varying
+from sweeprun.cli.options import AsJson
 from sweeprun.cli.standing import Standing
-from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import is_terminal, moment, pairs, redraw, short, span, table, write, write_document
 from sweeprun.errors import UsageError
 from sweeprun.store.liveness import Lease, Observer, Worker
@@ -73,11 +74,13 @@ def _lines(standing: Standing) -> Iterator[tuple[str, str]]:
     yield "best", "no value yet" if best is None else _best(standing, best)
     if standing.eta_s is not None:
         yield "left", f"about {span(standing.eta_s)}"
-    for worker in standing.workers:
+    for worker in standing.presence.workers:
         yield "worker", _worker(worker)
-    waiting = [(f"trial {trial.number}", trial.reason) for trial in standing.having(TrialState.WAITING)]
+    for unseen in standing.presence.unseen:
+        yield "worker", f"{unseen.worker.host} pid {unseen.worker.pid}, not seen since {moment(unseen.since)}"
+    waiting = [(f"trial {trial.number}", trial.because) for trial in standing.having(TrialState.WAITING)]
     yield from _first("waiting", waiting)
-    damaged = [(f"trial {trial.number}", trial.reason) for trial in standing.trials if trial.damaged]
+    damaged = [(f"trial {trial.number}", trial.why) for trial in standing.trials if trial.damaged]
     yield from _first("damaged", damaged)
     strangers = [(str(path), "does not belong here") for path in standing.sweep.strangers]
     yield from _first("stranger", strangers)
@@ -131,4 +134,7 @@ def _table(standing: Standing, running: list[Trial]) -> str:
 
 def _owner(standing: Standing, trial: Trial) -> str:
     worker = standing.owner(trial)
-    return "died: the next worker takes it over" if worker is None else f"{worker.host} {worker.pid}"
+    if worker is not None:
+        return f"{worker.host} {worker.pid}"
+    unseen = any(unseen.worker.uuid == trial.worker for unseen in standing.presence.unseen)
+    return f"{'not seen' if unseen else 'died'}: the next worker takes it over"

@@ -5,12 +5,15 @@ With --trial only that trial ends, as pruned. Workers that are started later do 
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Annotated
 
 import typer
 
-from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Root, SweepName, opened, trial_of
+from sweeprun.cli.options import AsJson
+from sweeprun.cli.presence import Presence
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened, trial_of
 from sweeprun.cli.view import say, write_document
 from sweeprun.errors import SweeprunError, UsageError
 from sweeprun.store.liveness import Lease, Observer
@@ -38,18 +41,20 @@ def stop(
 
 
 def _stop_sweep(sweep: Sweep, now: bool) -> str:
-    workers = Observer(sweep.layout, Lease()).workers()
-    if not workers:
-        return "no worker is alive; there is nothing to stop"
+    presence = Presence.of(sweep.layout, Observer(sweep.layout, Lease()), time.time())
+    n_workers, n_unseen = len(presence.workers), len(presence.unseen)
+    aside = f"; {n_unseen} not seen for long" if n_unseen else ""
+    if not n_workers:
+        return f"no worker is alive{aside}; there is nothing to stop"
     sweep.request_stop(now)
-    asked = "1 worker is" if len(workers) == 1 else f"{len(workers)} workers are"
+    asked = "1 worker is" if n_workers == 1 else f"{n_workers} workers are"
     meant = "end their trials" if now else "finish their trials"
-    return f"{asked} asked to {meant} and leave"
+    return f"{asked} asked to {meant} and leave{aside}"
 
 
 def _prune(sweep: Sweep, trial: Trial) -> str:
     if trial.damaged:
-        raise SweeprunError(f"trial {trial.number} is damaged, and nothing touches it again: {trial.reason}")
+        raise SweeprunError(f"trial {trial.number} is damaged, and nothing touches it again: {trial.why}")
     if trial.state.final:
         return f"trial {trial.number} is {trial.state} already"
     if trial.state is TrialState.RUNNING:

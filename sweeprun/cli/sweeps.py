@@ -22,8 +22,6 @@ SweepAndNumber = Annotated[
     typer.Argument(metavar="[SWEEP] N", help="A trial's number, after the sweep's name or directory."),
 ]
 Root = Annotated[Path, typer.Option("--root", envvar="SWEEPRUN_ROOT", help="Where sweep directories live.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Print tab-separated lines.")]
 
 DEFAULT_ROOT = Path("sweeps")
 
@@ -38,9 +36,7 @@ def opened(name: str | None, root: Path) -> Sweep:
         return Sweep(root / name)
     known = _names(root)
     there = ", ".join(known) or "none"
-    raise SweepNotFound(
-        f"{name!r} is no sweep directory and no sweep under {root}; there: {there}", near(name, known)
-    )
+    raise SweepNotFound(f"{name!r} is no sweep directory and no sweep under {root}; there: {there}", near(name, known))
 
 
 def opened_at(words: list[str], root: Path) -> tuple[Sweep, Trial]:

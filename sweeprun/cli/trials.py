@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.columns import Column, column, finished, usual
+from sweeprun.cli.options import AsJson, Plain
 from sweeprun.cli.ranking import up_to_date
-from sweeprun.cli.sweeps import DEFAULT_ROOT, AsJson, Plain, Root, SweepName, opened
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import table, tsv, write, write_document
 from sweeprun.errors import UsageError
 from sweeprun.expressions import Expression, MissingNameError
@@ -61,6 +62,7 @@ def entry(trial: Trial) -> dict[str, Json]:
         "step": trial.step,
         "failure": trial.failure and trial.failure.kind.value,
         "reason": trial.reason,
+        "why": trial.why,
         "parent": trial.parent,
         "origin": trial.origin,
         "seconds": trial.seconds,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from sweeprun.history import History
 from sweeprun.run import command
@@ -17,7 +15,7 @@ from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
 from sweeprun.store.liveness import Observer
 from sweeprun.store.sweep import NumberTaken, Sweep
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import Reason, Run, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,12 @@ class Claims:
             history = history.advance(self._sweep.trials())
             first = self._plan.reporting.first_step(history.trials)
             for trial in history.trials:
-                if trial.state is TrialState.RUNNING and trial.number not in running:
+                if trial.number in running or self._ledger.owes(trial.number):
+                    continue
+                if trial.state is TrialState.RUNNING:
                     claimed = self._orphan(trial, first)
-                elif trial.state is TrialState.WAITING and not self._ledger.owes(trial.number):
-                    claimed = self._ledger.claim(trial, f"resumed after {trial.reason}" if trial.run else "new")
+                elif trial.state is TrialState.WAITING:
+                    claimed = self._ledger.claim(trial, Reason.RESUMED if trial.run else Reason.NEW, trial.why)
                 else:
                     continue
                 if claimed is not None:
@@ -53,20 +53,33 @@ class Claims:
 
     def orphaned(self, trials: Iterable[Trial], running: Container[int]) -> bool:
         """Whether one of `trials` runs and has nobody who sees to it."""
-        return any(
-            trial.state is TrialState.RUNNING
-            and trial.number not in running
-            and not self._ledger.owes(trial.number)
-            and (trial.worker == self._worker or not self._observer.alive(trial.worker))
-            for trial in trials
-        )
+        return any(self._forsaken(trial, running) for trial in trials)
+
+    def bury(self, history: History, running: Container[int]) -> None:
+        """Settle the trials that run and have nobody who sees to them, without running them again."""
+        first = self._plan.reporting.first_step(history.trials)
+        for trial in history.trials:
+            if not self._forsaken(trial, running):
+                continue
+            if trial.worker == self._worker:
+                never_ran = replace(trial, runs=(*trial.runs[:-1], Run(trial.runs[-1].started, 0.0)))
+                why = "nothing is started any more"
+                self._ledger.settle(never_ran, Outcome(TrialState.WAITING, why, reason=Reason.REQUEUED))
+            elif (left := self._remains(trial, first)) is not None:
+                self._ledger.settle(left.trial, self._verdict(left))
+
+    def _forsaken(self, trial: Trial, running: Container[int]) -> bool:
+        if trial.state is not TrialState.RUNNING or trial.number in running or self._ledger.owes(trial.number):
+            return False
+        return trial.worker == self._worker or not self._observer.alive(trial.worker)
+
+    def _remains(self, trial: Trial, first: int | None) -> Remains | None:
+        return remains(self._sweep.layout, trial, self._observer, self._plan.reporting, first)
 
     def _orphan(self, trial: Trial, first: int | None) -> Trial | None:
-        if self._ledger.owes(trial.number):
-            return None
         if trial.worker == self._worker:  # created or claimed in vain: the disk refused after the name was taken
             return trial
-        left = remains(self._sweep.layout, trial, self._observer, self._plan.reporting, first)
+        left = self._remains(trial, first)
         if left is None:
             return None
         outcome = self._verdict(left)
@@ -74,7 +87,7 @@ class Claims:
             self._ledger.settle(left.trial, outcome)
             return None
         said = records.left(left.trial) | {"counts": records.DEATH}
-        return self._ledger.claim(left.trial, "taken over from a worker that died", **said)
+        return self._ledger.claim(left.trial, Reason.TAKEN_OVER, "its worker died", **said)
 
     def _verdict(self, left: Remains) -> Outcome:
         if left.end is None:
@@ -85,8 +98,7 @@ class Claims:
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
         while may_create(history):
             number = history.number
-            rng = np.random.default_rng([self._plan.seed, number])
-            suggestion = self._plan.sampler.suggest(history, rng)
+            suggestion = self._plan.sampler.suggest(history, command.generator(self._plan.seed, number))
             if suggestion is None:
                 return Nothing(exhausted=True)
             trial = Trial(
@@ -96,7 +108,7 @@ class Claims:
                 params=suggestion.params,
                 notes=suggestion.notes,
                 origin=suggestion.origin,
-                configuration=number,
+                configuration=history.keys.get(history.space.key(suggestion.params), number),
                 seed=command.seed(self._plan.seed, 0),
                 until=suggestion.until,
                 parent=suggestion.parent,

@@ -13,7 +13,7 @@ from sweeprun.errors import StoreError
 from sweeprun.run.outcome import Outcome
 from sweeprun.store import records
 from sweeprun.store.sweep import Superseded, Sweep
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import Reason, Trial, TrialState
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 
@@ -58,20 +58,20 @@ class Ledger:
     def create(self, trial: Trial) -> Trial | None:
         """Create and claim `trial`; None where the disk refuses. Raises NumberTaken."""
         try:
-            created = self._sweep.create_trial(trial, TrialState.RUNNING, "new", self._log)
+            created = self._sweep.create_trial(trial, TrialState.RUNNING, self._log)
         except StoreError as error:
             self.refused(error)
             return None
         self.accepted()
         return created
 
-    def claim(self, trial: Trial, reason: str, **said: Any) -> Trial | None:
+    def claim(self, trial: Trial, reason: Reason, why: str, **said: Any) -> Trial | None:
         """Make a waiting or orphaned trial ours, as its next run; None where another worker was first or the disk
         refuses."""
         run = trial.run + 1
-        said |= {"worker": self._worker, "run": run, "checkpoint": run}
+        said |= {"worker": self._worker, "run": run, "reason": reason}
         try:
-            claimed = self._sweep.advance(trial, TrialState.RUNNING, reason, self._log, **said)
+            claimed = self._sweep.advance(trial, TrialState.RUNNING, why, self._log, **said)
         except Superseded:
             return None
         except StoreError as error:
@@ -105,11 +105,11 @@ class Ledger:
         return settled
 
     def _say(self, trial: Trial, outcome: Outcome) -> Settled:
-        said = records.left(trial) | {"worker": self._worker}
+        said = records.left(trial) | {"worker": self._worker, "reason": outcome.reason}
         if outcome.counts:
             said["counts"] = outcome.counts
         try:
-            now = self._sweep.advance(trial, outcome.state, outcome.reason, self._log, **said)
+            now = self._sweep.advance(trial, outcome.state, outcome.why, self._log, **said)
         except Superseded as other:
             return Settled(other.trial, outcome, kept=False)
         self._since, self._wait_s = None, FIRST_WAIT_S  # the trouble stays until the reserve is filled again

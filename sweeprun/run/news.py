@@ -8,6 +8,7 @@ from sweeprun.history import History
 from sweeprun.run.budget import Reached
 from sweeprun.run.events import Event, EventName
 from sweeprun.run.ledger import Settled
+from sweeprun.run.outcome import Outcome
 from sweeprun.trials import Trial, TrialState
 
 EVENT_OF: Mapping[TrialState, EventName] = {
@@ -24,15 +25,17 @@ class News:
 
     def __init__(self) -> None:
         self._best = float("inf")
-        self._halt = ""
+        self._noted: dict[str, str] = {}
+
+    def noted(self, about: str, text: str | None) -> Iterator[Event]:
+        """Says what there is to say `about` one thing, once, until that changes; None: nothing."""
+        if text is not None and text != self._noted.get(about):
+            yield Event("notice", said={"text": text})
+        self._noted[about] = text or ""
 
     def halting(self, halt: Reached | None) -> Iterator[Event]:
-        """Says once why the work ends before its time; that all trials are begun is no news."""
-        why = halt.why if halt is not None and halt.key != "trials" else ""
-        if why != self._halt:
-            self._halt = why
-            if why:
-                yield Event("notice", said={"text": why})
+        """Says why the work ends before its time; that all trials are begun is no news."""
+        return self.noted("halt", halt.why if halt is not None and halt.key != "trials" else None)
 
     def told(self, settled: Iterable[Settled], history: History) -> Iterator[Event]:
         """`history` need not have what was settled yet."""
@@ -40,7 +43,7 @@ class News:
             if not one.kept:
                 yield lost_to_another(one.trial)
                 continue
-            yield Event(EVENT_OF[one.trial.state], one.trial, {"reason": one.outcome.reason})
+            yield Event(EVENT_OF[one.trial.state], one.trial, _said(one.outcome))
             if one.trial.state is TrialState.COMPLETE and self._leads(one.trial, history):
                 yield Event("best_changed", one.trial, {"values": dict(one.trial.values)})
 
@@ -56,3 +59,8 @@ class News:
 
 def lost_to_another(trial: Trial) -> Event:
     return Event("notice", trial, {"text": f"trial {trial.number} belongs to another worker now"})
+
+
+def _said(outcome: Outcome) -> dict[str, str]:
+    said = {"why": outcome.why}
+    return said if outcome.reason is None else said | {"reason": outcome.reason.value}

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.store import records
-from sweeprun.trials import Failure, FailureClass, Trial, TrialState
+from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
 MAX_DEATHS = 3
 MAX_EMPTY_PREEMPTIONS = 3
@@ -28,16 +28,18 @@ _IMPORT = re.compile(r"^(ModuleNotFoundError|ImportError)\b")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The state that a run's end leads to; `counts` names the counter that it adds to."""
+    """The state that a run's end leads to, and why; `reason` says how it waits, `counts` names the counter that it adds
+    to."""
 
     state: TrialState
-    reason: str
+    why: str
     failure: Failure | None = None
     counts: str | None = None
+    reason: Reason | None = None
 
     def requeued(self) -> Outcome:
         """The same end, held against nobody: the trial is run again."""
-        return Outcome(TrialState.WAITING, f"requeued: {self.reason}")
+        return Outcome(TrialState.WAITING, self.why, reason=Reason.REQUEUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def ended(
 def not_spawned(failure: SpawnFailed) -> Outcome:
     """What a program that could not be started means."""
     name = errno.errorcode.get(failure.errno, str(failure.errno))
-    message = f"{failure.message}: {os.strerror(failure.errno)} ({name})"
+    said = "" if os.strerror(failure.errno) in failure.message else f": {os.strerror(failure.errno)}"
+    message = f"{failure.message}{said} ({name})"
     return Outcome(TrialState.FAILED, message, Failure(FailureClass.SPAWN, message))
 
 
@@ -96,32 +99,32 @@ def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
     failure = outcome.failure
     if failure is None or failure.kind not in retry.on or trial.retries >= retry.max:
         return outcome
-    reason = f"requeued after {failure.kind} ({trial.retries + 1} of {retry.max}): {failure.message}"
-    return Outcome(TrialState.WAITING, reason, failure, records.RETRY)
+    why = f"try {trial.retries + 1} of {retry.max} after {failure.kind}: {failure.message}"
+    return Outcome(TrialState.WAITING, why, failure, records.RETRY, Reason.REQUEUED)
 
 
 def _requested(request: Request, why: str, end: Ended, stderr: Sequence[str]) -> Outcome:
     if request == "prune":
         return Outcome(TrialState.PRUNED, why)
     if request in ("preempt", "drop"):
-        return Outcome(TrialState.WAITING, f"preempted: {why}")
+        return Outcome(TrialState.WAITING, why, reason=Reason.PREEMPTED)
     return _failed(FailureClass(request), why, end, stderr)
 
 
 def _preempted(trial: Trial, how: str, progressed: bool) -> Outcome:
     if progressed:
-        return Outcome(TrialState.WAITING, f"preempted: {how}")
+        return Outcome(TrialState.WAITING, how, reason=Reason.PREEMPTED)
     if trial.preemptions + 1 >= MAX_EMPTY_PREEMPTIONS:
         why = f"preempted {MAX_EMPTY_PREEMPTIONS} times in a row without a new step ({how})"
         return Outcome(TrialState.FAILED, why, Failure(FailureClass.HANG, why))
-    return Outcome(TrialState.WAITING, f"preempted: {how}", counts=records.PREEMPTION)
+    return Outcome(TrialState.WAITING, how, counts=records.PREEMPTION, reason=Reason.PREEMPTED)
 
 
 def _after_death(trial: Trial, what: str) -> Outcome:
     if trial.deaths + 1 >= MAX_DEATHS:
         why = f"{what}, for the {MAX_DEATHS}rd time"
         return Outcome(TrialState.FAILED, why, Failure(FailureClass.LOST, why), records.DEATH)
-    return Outcome(TrialState.WAITING, f"requeued: {what}", counts=records.DEATH)
+    return Outcome(TrialState.WAITING, what, counts=records.DEATH, reason=Reason.REQUEUED)
 
 
 def _crashed(end: Ended, stderr: Sequence[str]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sweeprun import processes
@@ -40,7 +40,7 @@ def remains(
     command = runs.read_json(files.command) or {}
     worker = observer.worker(trial.worker)
     if worker is None or worker.here:
-        if runs.read_json(files.exit) is None and _lives(command.get("launcher")):
+        if read_exit(files, trial) is None and _lives(command.get("launcher")):
             return None
         if processes.end_leftovers([trial.uid], within_s=5.0):
             return None  # something hangs in the kernel and may still write
@@ -51,15 +51,16 @@ def _read(
     trial: Trial, files: RunFiles, command: Mapping[str, Any], reporting: Reporting, first: int | None
 ) -> Remains:
     progress = Progress(reporting, trial, first, command.get("continues", False))
-    for line in Tail(reporting.source(files)).read(final=True):
+    tail = Tail(reporting.source(files))
+    for line in tail.read(final=True):
         progress.add(line, 0.0)
     reached = progress.trial(trial)
-    exit_ = runs.read_json(files.exit)
+    exit_ = read_exit(files, trial)
     started = trial.runs[-1].started
-    seconds = _age(files, started) if exit_ is None else float(exit_["seconds"])
-    memory_bytes = 0 if exit_ is None else int(exit_["memory_bytes"])
-    run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes)
-    end = _end(trial.number, exit_) if exit_ is not None and exit_["ended_by"] == "program" else None
+    seconds = _age(files, started) if exit_ is None else exit_.seconds
+    memory_bytes = 0 if exit_ is None else exit_.memory_bytes
+    run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, tail.n_skipped, tail.n_cut)
+    end = exit_ if exit_ is not None and exit_.ended_by == "program" else None
     progressed = reached.last_step > trial.last_step
     traces = Traces(frozenset(progress.names), progressed, last_lines(files.stderr, STDERR_LINES))
     return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, traces)
@@ -79,6 +80,14 @@ def _age(files: RunFiles, started: float) -> float:
     return max(0.0, max(signs, default=started) - started)
 
 
-def _end(number: int, record: dict[str, Any]) -> Ended:
-    known = {field.name for field in fields(Ended)} - {"trial"}
-    return Ended(trial=number, **{key: value for key, value in record.items() if key in known})
+def read_exit(files: RunFiles, trial: Trial) -> Ended | None:
+    """What the launcher wrote when the run was over. The program may write into its directory too: what is not of the
+    launcher's form, or of another trial, is no exit."""
+    said = runs.read_json(files.exit)
+    if said is None or said.get("uid") != trial.uid:
+        return None
+    kinds = {"code": int | None, "signal": str | None, "ended_by": str, "seconds": float, "memory_bytes": int}
+    kinds |= {"cpu_seconds": float, "oom": bool | None, "leftovers": int, "unkillable": bool}
+    if not all(key in said and isinstance(said[key], kind) for key, kind in kinds.items()):
+        return None
+    return Ended(trial=trial.number, **{key: said[key] for key in kinds})

@@ -162,4 +162,4 @@ def _names(path: Path) -> list[str]:
 
 def _damaged(number: int, trial: Trial | None, why: str) -> Trial:
     trial = trial or Trial(number=number, uid="", state=TrialState.FAILED, configuration=number)
-    return replace(trial, state=TrialState.FAILED, damaged=True, reason=why)
+    return replace(trial, state=TrialState.FAILED, damaged=True, reason=None, why=why)

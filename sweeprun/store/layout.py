@@ -80,8 +80,8 @@ class Layout:
     def run(self, number: int, run: int) -> Path:
         return self.trial(number) / f"run{run}"
 
-    def checkpoint(self, number: int, generation: int) -> Path:
-        return self.trial(number) / f"checkpoint.{generation}"
+    def checkpoint(self, number: int, run: int) -> Path:
+        return self.trial(number) / f"checkpoint.{run}"
 
     def worker(self, uuid: str) -> Path:
         return self.workers / uuid

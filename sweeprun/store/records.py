@@ -3,11 +3,13 @@
 The first record creates the trial; each later one moves it to a state. Records are strict JSON: NaN and infinities
 are the strings "nan", "inf", "-inf".
 
-    created   format id uid number params notes origin configuration repeat seed parent until created
-    every one format id n state reason at worker run checkpoint
-    leaving a run (running to anything)
-              started seconds gpu_seconds memory_bytes step last_step first values curve failure
-    running   until counts
+    every one  format id n uid state reason why at worker run until
+    created    number params notes origin configuration repeat seed parent, and how a record that leaves no run is
+    leaving    started seconds gpu_seconds memory_bytes skipped cut step last_step first values curve failure
+               (a run is left by any record after the one that made the trial run)
+    counting   counts: which of the trial's three counters it adds to
+
+`reason` is a Reason where the state is waiting or running, else null; `why` is prose.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from sweeprun.trials import TRANSITIONS, Curve, Failure, FailureClass, Run, Trial, TrialState
+from sweeprun.trials import REASONS, TRANSITIONS, Curve, Failure, FailureClass, Reason, Run, Trial, TrialState
 
 FORMAT = 1
 Record = dict[str, Any]
@@ -36,23 +39,24 @@ _CREATED: Mapping[str, Any] = {
     "repeat": int,
     "seed": int,
     "parent": int | None,
-    "until": int | None,
 }
 _EVERY: Mapping[str, Any] = {
     "format": int,
     "n": int,
     "uid": str,
     "at": _NUMBER,
-    "reason": str,
+    "why": str,
     "worker": str,
     "run": int,
-    "checkpoint": int,
+    "until": int | None,
 }
 _LEFT: Mapping[str, Any] = {
     "started": _NUMBER,
     "seconds": _NUMBER | None,
     "gpu_seconds": _NUMBER,
     "memory_bytes": int,
+    "skipped": int,
+    "cut": int,
     "step": int | None,
     "last_step": int,
     "first": int | None,
@@ -75,6 +79,8 @@ def left(trial: Trial) -> Record:
         "seconds": run.seconds,
         "gpu_seconds": run.gpu_seconds,
         "memory_bytes": run.memory_bytes,
+        "skipped": run.skipped,
+        "cut": run.cut,
         "step": trial.step,
         "last_step": trial.last_step,
         "first": trial.first,
@@ -119,6 +125,9 @@ def _folded(trial: Trial | None, record: Record) -> Trial:
     if record["format"] > FORMAT:
         raise ValueError(f"a newer sweeprun wrote it, in format {record['format']}")
     state = TrialState(record["state"])
+    reason = None if record["reason"] is None else Reason(record["reason"])
+    if reason not in REASONS.get(state, {None}):
+        raise ValueError(f"a trial is not {state} for the reason {reason}")
     before = trial.state if trial else None
     if state not in TRANSITIONS[before]:
         raise ValueError(f"a trial cannot go from {before or 'nothing'} to {state}")
@@ -131,15 +140,16 @@ def _folded(trial: Trial | None, record: Record) -> Trial:
         trial = _after_run(trial, record)
     trial = _counted(trial, record.get("counts"), progressed=trial.last_step > before_run.last_step)
     if state is TrialState.RUNNING:
-        trial = replace(trial, runs=(*trial.runs, Run(started=record["at"])), until=record.get("until"))
+        trial = replace(trial, runs=(*trial.runs, Run(started=record["at"])))
     return replace(
         trial,
         n=record["n"],
         state=state,
-        reason=record["reason"],
+        reason=reason,
+        why=record["why"],
         worker=record["worker"],
         run=record["run"],
-        checkpoint=record["checkpoint"],
+        until=record["until"],
         changed=record["at"],
     )
 
@@ -158,7 +168,7 @@ def _check(record: Record, types: Mapping[str, Any]) -> None:
 
 def _after_run(trial: Trial, record: Record) -> Trial:
     _check(record, _LEFT)
-    run = Run(record["started"], record["seconds"], record["gpu_seconds"], record["memory_bytes"])
+    run = Run(*(record[key] for key in ("started", "seconds", "gpu_seconds", "memory_bytes", "skipped", "cut")))
     failure = record["failure"]
     return replace(
         trial,
@@ -184,8 +194,16 @@ def _counted(trial: Trial, counts: str | None, progressed: bool) -> Trial:
 
 
 def curve_from(record: Mapping[str, Any]) -> Curve:
+    """Raises ValueError for a curve that is none."""
+    steps = tuple(record["steps"])
+    if any(type(step) is not int for step in steps) or any(a >= b for a, b in pairwise(steps)):
+        raise ValueError("the steps of its curve do not increase")
+    if any(len(column) != len(steps) for column in record["values"].values()):
+        raise ValueError("a column of its curve is not as long as its steps")
+    if any(int(step) not in steps for points in record["firsts"].values() for step in points):
+        raise ValueError("its curve has a first report of a step that it has not")
     return Curve(
-        steps=tuple(record["steps"]),
+        steps=steps,
         values={name: tuple(float(value) for value in column) for name, column in record["values"].items()},
         firsts={
             name: {int(step): float(value) for step, value in points.items()}

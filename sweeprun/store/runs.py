@@ -44,12 +44,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def _hand_over(layout: Layout, trial: Trial) -> Path:
     """The trial's checkpoint under this run's name: a stray process of an earlier run cannot write into it."""
-    path = layout.checkpoint(trial.number, trial.checkpoint)
+    path = layout.checkpoint(trial.number, trial.run)
     if path.is_dir():  # handed over by an earlier try; what has an older name now, a stray process made
         return path
-    for generation in range(trial.checkpoint - 1, 0, -1):
+    for run in range(trial.run - 1, 0, -1):
         with suppress(FileNotFoundError):
-            os.rename(layout.checkpoint(trial.number, generation), path)
+            os.rename(layout.checkpoint(trial.number, run), path)
             return path
     path.mkdir(mode=durable.DIRECTORY_MODE)
     return path

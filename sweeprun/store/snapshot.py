@@ -20,7 +20,8 @@ from sweeprun.trials import Run, Trial, TrialState
 
 FORMAT = 1
 KEPT = 2
-_SPECIAL = {"state", "values", "curve", "failure", "runs", "damaged"}
+_SPECIAL = {"state", "reason", "values", "curve", "failure", "runs", "damaged"}
+_RUN = tuple(field.name for field in fields(Run))
 _PLAIN = tuple(field.name for field in fields(Trial) if field.name not in _SPECIAL)
 
 
@@ -67,7 +68,7 @@ def _to_json(trial: Trial) -> dict[str, Any]:
         "values": {name: str(value) for name, value in trial.values.items()},
         "curve": curve_record(trial.curve),
         "failure": failure_record(trial.failure),
-        "runs": [[run.started, run.seconds, run.gpu_seconds, run.memory_bytes] for run in trial.runs],
+        "runs": [[getattr(run, name) for name in _RUN] for run in trial.runs],
     }
 
 

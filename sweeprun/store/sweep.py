@@ -17,8 +17,10 @@ from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import durable, founding, records, scratch, snapshot
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import Reason, Trial, TrialState
 
+_FIRST = {TrialState.RUNNING: Reason.NEW, TrialState.WAITING: Reason.QUEUED}
+_USUAL = {TrialState.RUNNING: Reason.RESUMED, TrialState.WAITING: Reason.REQUEUED}
 LOCK_TIMEOUT_S = 10.0
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -109,12 +111,11 @@ class Sweep:
         with durable.reading(self.layout.trials):
             return list(self._opened().strangers)
 
-    def create_trial(self, trial: Trial, state: TrialState, reason: str, log: Path | None = None) -> Trial:
+    def create_trial(self, trial: Trial, state: TrialState, log: Path | None = None) -> Trial:
         """Create `trial.number`, claimed by `trial.worker`. All below it have been read. Raises NumberTaken; then that
         trial has been read too."""
-        run = 1 if state is TrialState.RUNNING else 0
-        header = _header(1, state, reason, trial) | {"id": trial.uid}
-        record = header | records.created(trial) | {"run": run, "checkpoint": run}
+        record = _header(1, state, _FIRST[state], "", trial) | {"id": trial.uid} | records.created(trial)
+        record["run"] = 1 if state is TrialState.RUNNING else 0
         target = self.layout.trial(trial.number)
         with self._writing(target):
             if trial.number > len(self._opened().trials):
@@ -133,12 +134,13 @@ class Sweep:
         _append(log, trial.number)
         return found
 
-    def advance(self, trial: Trial, state: TrialState, reason: str, log: Path | None = None, **said: Any) -> Trial:
+    def advance(self, trial: Trial, state: TrialState, why: str, log: Path | None = None, **said: Any) -> Trial:
         """Move `trial` to `state`. Raises Superseded when somebody else moved it first, or we to something else.
 
-        `said` overrides the record's keys: worker, run, checkpoint, until, counts, and what `records.left` gives.
+        `said` overrides the record's keys: reason, worker, run, until, counts, and what `records.left` gives. A reason
+        that is left out is resumed or requeued.
         """
-        record = _header(trial.n + 1, state, reason, trial) | said
+        record = _header(trial.n + 1, state, _USUAL.get(state), why, trial) | said
         record["id"] = identity = self._identity(record)
         records.fold(trial, record)
         target = self.layout.state(trial.number, trial.n + 1)
@@ -228,7 +230,7 @@ class Sweep:
         with durable.reading(self.layout.trial(number)):
             trial = self._opened().read(number)
         if trial is None or (ours and trial.damaged):
-            why = trial.reason if trial else f"{self.layout.trial(number)}: gone"
+            why = trial.why if trial else f"{self.layout.trial(number)}: gone"
             raise StoreError(f"a record cannot be read back: {why}", "look at the disk, then: sweeprun resume")
         return trial
 
@@ -238,17 +240,17 @@ class Sweep:
         return self._index
 
 
-def _header(n: int, state: TrialState, reason: str, trial: Trial) -> dict[str, Any]:
+def _header(n: int, state: TrialState, reason: str | None, why: str, trial: Trial) -> dict[str, Any]:
     return {
         "format": records.FORMAT,
         "n": n,
         "uid": trial.uid,
         "state": state.value,
         "reason": reason,
+        "why": why,
         "at": time.time(),
         "worker": trial.worker,
         "run": trial.run,
-        "checkpoint": trial.checkpoint,
         "until": trial.until,
     }
 

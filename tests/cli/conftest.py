@@ -19,7 +19,7 @@ from sweeprun.run.plan import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness, records, runs
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Curve, Failure, FailureClass, Run, Trial, TrialState
+from sweeprun.trials import Curve, Failure, FailureClass, Reason, Run, Trial, TrialState
 
 SOURCE = """
 command: python train.py ${args}
@@ -50,15 +50,19 @@ class Built:
         number = len(self.sweep.trials())
         params = self.params | params
         trial = Trial(number, f"uid{number}", TrialState.RUNNING, params=params, worker=self.worker)
-        made = self.sweep.create_trial(trial, TrialState.RUNNING, "new")
+        made = self.sweep.create_trial(trial, TrialState.RUNNING)
         runs.prepare(self.sweep.layout, made)
         return made
 
-    def waiting(self, reason: str = "queued", **params: Any) -> Trial:
-        """One more trial, queued."""
+    def waiting(self, preempted: str | None = None, **params: Any) -> Trial:
+        """One more trial that waits: queued, or preempted for that reason."""
+        if preempted is not None:
+            trial = self.running(**params)
+            said = {"reason": Reason.PREEMPTED, **records.left(trial)}
+            return self.sweep.advance(trial, TrialState.WAITING, preempted, **said)
         number = len(self.sweep.trials())
         trial = Trial(number, f"uid{number}", TrialState.WAITING, params=self.params | params, worker=self.worker)
-        return self.sweep.create_trial(trial, TrialState.WAITING, reason)
+        return self.sweep.create_trial(trial, TrialState.WAITING)
 
     def ended(
         self,

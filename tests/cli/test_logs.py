@@ -46,7 +46,7 @@ def test_a_trial_that_printed_nothing_has_an_empty_log(build: Command, sweeprun:
 def test_the_newest_run_is_meant_unless_another_is_named(build: Command, sweeprun: Command) -> None:
     sweep = build()
     waiting = sweep.ended(0.5, TrialState.WAITING)
-    sweep.sweep.advance(waiting, TrialState.RUNNING, "resumed", run=2, checkpoint=2)
+    sweep.sweep.advance(waiting, TrialState.RUNNING, "resumed", run=2)
     log_of(sweep, 0, "stdout", run=2).parent.mkdir()
     log_of(sweep, 0, "stdout", run=1).write_text("first\n")
     log_of(sweep, 0, "stdout", run=2).write_text("second\n")

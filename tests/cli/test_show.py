@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sweeprun.trials import TrialState
+from sweeprun.trials import Reason, TrialState
 
 Command = Callable[..., Any]
 
 
 def test_every_state_is_shown_with_its_time_and_reason(build: Command, sweeprun: Command) -> None:
     sweep = build()
-    waiting = sweep.waiting("queued")
-    running = sweep.sweep.advance(waiting, TrialState.RUNNING, "new", run=1, checkpoint=1)
+    waiting = sweep.waiting()
+    running = sweep.sweep.advance(waiting, TrialState.RUNNING, "", run=1, reason=Reason.NEW)
     trial = sweeprun("show", 0, "--json").document["trial"]
     assert [(each["n"], each["state"], each["reason"]) for each in trial["transitions"]] == [
         (1, "waiting", "queued"),

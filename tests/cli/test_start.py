@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,15 @@ def test_a_sweep_that_is_stopped_before_any_value_did_what_was_asked(write: Comm
     done = sweeprun("start", write(STOPS_ITS_SWEEP))
     assert (done.code, done.out) == (0, "")
     assert "sweeprun stop was typed" in done.err
+
+
+def test_what_the_next_ctrl_c_would_do_is_said_while_it_can_be_typed(write: Command, sweeprun: Command) -> None:
+    interrupts = f"import os, signal\nos.kill({os.getpid()}, signal.SIGINT)\n"
+    done = sweeprun("start", write(interrupts + REPORTS), "--set", "budget.trials=9")
+    assert done.code == 130
+    asked = "SIGINT: finishing the running trials, starting no more"
+    assert f"{asked} (Ctrl-C again to stop them)\n" in done.err
+    assert f"ended: {asked}\n" in done.err
 
 
 def test_a_requirement_is_not_met_by_a_sweep_that_was_stopped_without_a_value(

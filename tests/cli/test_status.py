@@ -10,10 +10,20 @@ from typing import Any
 import pytest
 
 from sweeprun import processes
+from sweeprun.cli import presence
 from sweeprun.cli import status as status_command
 from sweeprun.trials import TrialState
 
 Command = Callable[..., Any]
+SOURCE = """
+command: python train.py ${args}
+metric: val_loss
+parameters:
+  lr: {min: 1e-5, max: 1e-1, log: true}
+  layers: [2, 4, 8]
+algorithm: random
+budget: 6
+"""
 
 
 def test_a_sweep_with_a_living_worker_is_running(build: Command, sweeprun: Command) -> None:
@@ -46,6 +56,67 @@ def test_a_worker_of_another_machine_counts_until_its_beat_has_been_watched(buil
     assert "as far as can be seen" in sweeprun("status").out
 
 
+def test_a_worker_of_another_machine_whose_beat_is_long_ago_is_not_at_work(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    uuid = sweep.join(4711, 1, "another boot", "another namespace")
+    sweep.running()
+    ago = time.time() - presence.UNSEEN_S - 60
+    os.utime(sweep.sweep.layout.worker_beat(uuid), (ago, ago))
+    document = sweeprun("status", "--json").document
+    assert (document["state"], document["workers"], document["running"][0]["alive"]) == ("stopped", [], False)
+    [unseen] = document["unseen"]
+    assert (unseen["pid"], unseen["since"]) == (4711, pytest.approx(ago))
+    shown = sweeprun("status").out
+    assert "thishost pid 4711, not seen since" in shown
+    assert "not seen: the next worker takes it over" in shown
+
+
+def test_a_worker_that_died_elsewhere_keeps_no_sweep_from_being_finished(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    sweep.join(4711, 1, "another boot", "another namespace")
+    for _ in range(6):
+        sweep.ended(0.5)
+    assert sweeprun("status", "--json").document["state"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("budget", "values", "why"),
+    [
+        ("{trials: 9, target: {val_loss: 0.3}}", (0.5, 0.2), "trial 1 reached val_loss 0.2"),
+        ("{trials: 9, plateau: {trials: 2}}", (0.1, 0.2, 0.3), "the last 2 trials improved the best by no more than 0"),
+        ("{trials: 9, failures: {consecutive: 2}}", (None, None), "all failed; sweeprun resume forgives them"),
+    ],
+)
+def test_a_limit_that_ends_the_work_ends_it_for_trials_that_wait(
+    build: Command, sweeprun: Command, budget: str, values: tuple[float | None, ...], why: str
+) -> None:
+    sweep = build(source=SOURCE.replace("budget: 6", f"budget: {budget}"))
+    for value in values:
+        sweep.failed() if value is None else sweep.ended(value)
+    sweep.waiting()
+    document = sweeprun("status", "--json").document
+    assert document["state"] == "finished"
+    assert why in document["reason"]
+
+
+def test_a_trial_that_still_runs_when_the_target_is_reached_keeps_its_sweep_running(
+    build: Command, sweeprun: Command
+) -> None:
+    sweep = build(source=SOURCE.replace("budget: 6", "budget: {target: {val_loss: 0.3}}"))
+    sweep.join_self()
+    sweep.ended(0.2)
+    sweep.running()
+    assert sweeprun("status", "--json").document["state"] == "running"
+
+
+def test_failures_that_a_resume_has_forgiven_do_not_finish_a_sweep(build: Command, sweeprun: Command) -> None:
+    sweep = build(source=SOURCE.replace("budget: 6", "budget: {trials: 9, failures: {consecutive: 2}}"))
+    sweep.failed()
+    sweep.failed()
+    sweep.sweep.edit({"forgiven": 2})
+    assert sweeprun("status", "--json").document["state"] == "stopped"
+
+
 def test_a_sweep_whose_budget_is_used_up_is_finished(build: Command, sweeprun: Command) -> None:
     sweep = build()
     for _ in range(6):
@@ -65,7 +136,7 @@ def test_a_trial_that_waits_keeps_a_sweep_from_being_finished(build: Command, sw
     sweep = build()
     for _ in range(6):
         sweep.ended(0.5)
-    sweep.waiting("preempted: the worker left")
+    sweep.waiting("the worker left")
     assert sweeprun("status", "--json").document["state"] == "stopped"
     assert "trial 6: preempted: the worker left" in sweeprun("status").out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,15 @@ def test_living_workers_are_asked_to_leave(build: Command, sweeprun: Command, wo
     request = sweep.sweep.stop_request()
     assert request.now is now
     assert "1 worker is asked" in done.err
+
+
+def test_a_worker_that_was_not_seen_for_long_is_not_counted(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    lost = sweep.join(4711, 1, "another boot", "another namespace")
+    os.utime(sweep.sweep.layout.worker_beat(lost), (0, 0))
+    assert "no worker is alive; 1 not seen for long; there is nothing to stop" in sweeprun("stop").err
+    sweep.join_self()
+    assert "1 worker is asked to finish their trials and leave; 1 not seen for long" in sweeprun("stop").err
 
 
 def test_without_a_worker_nothing_is_asked(build: Command, sweeprun: Command) -> None:
@@ -50,7 +60,7 @@ def test_a_trial_that_does_not_run_is_pruned_at_once(build: Command, sweeprun: C
     done = sweeprun("stop", "demo", "--trial", 0)
     assert f"trial 0 is pruned; it was {state}" in done.err
     [trial] = Sweep(sweep.directory).trials()
-    assert (trial.state, trial.reason) == (TrialState.PRUNED, "sweeprun stop --trial was typed")
+    assert (trial.state, trial.why) == (TrialState.PRUNED, "sweeprun stop --trial was typed")
 
 
 def test_the_worker_that_left_a_trial_waiting_can_tell_our_record_from_its_own(
@@ -79,7 +89,7 @@ def test_a_trial_that_a_worker_claims_meanwhile_is_asked_for_instead(
 
     def claimed_first(self: Sweep, trial: Trial, *rest: Any, **said: Any) -> Trial:
         monkeypatch.setattr(Sweep, "advance", advance)
-        advance(Sweep(sweep.directory), waiting, TrialState.RUNNING, "new", worker="1" * 32, run=1, checkpoint=1)
+        advance(Sweep(sweep.directory), waiting, TrialState.RUNNING, "new", worker="1" * 32, run=1)
         return advance(self, trial, *rest, **said)
 
     monkeypatch.setattr(Sweep, "advance", claimed_first)

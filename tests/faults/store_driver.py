@@ -55,7 +55,7 @@ def create(sweep: Sweep, uid: str) -> Trial:
         number = len(sweep.trials())
         new = Trial(number, uid, TrialState.RUNNING, {"x": number}, worker=WORKER)
         try:
-            sweep.create_trial(new, TrialState.RUNNING, "new", LOG)
+            sweep.create_trial(new, TrialState.RUNNING, LOG)
         except NumberTaken:
             continue
     trial = next(trial for trial in sweep.trials() if trial.uid == uid)
@@ -88,7 +88,7 @@ def spend(sweep: Sweep, budget: int) -> None:
             uid = os.urandom(16).hex()
             try:
                 new = Trial(number, uid, TrialState.RUNNING, {"x": number}, worker=WORKER)
-                trial = sweep.create_trial(new, TrialState.RUNNING, "new", LOG)
+                trial = sweep.create_trial(new, TrialState.RUNNING, LOG)
             except NumberTaken:
                 continue
         say(f"created {trial.number} {uid}")

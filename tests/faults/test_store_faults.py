@@ -98,7 +98,7 @@ def check(sweep: Sweep, output: str) -> None:
     """What was acknowledged is there, nothing half-appears, no number is missing or given twice."""
     trials = sweep.trials()
     assert [trial.number for trial in trials] == list(range(len(trials)))
-    assert not [trial.reason for trial in trials if trial.damaged]
+    assert not [trial.why for trial in trials if trial.damaged]
     assert sweep.strangers == []
     assert len({trial.uid for trial in trials}) == len(trials)
     for number, uid in said(output, "created"):
@@ -122,7 +122,7 @@ def go_on(sweep: Sweep) -> None:
     left = [trial for trial in sweep.trials() if not trial.state.final]
     number = len(sweep.trials())
     new = Trial(number, uuid.uuid4().hex, TrialState.RUNNING, worker="e" * 32)
-    for trial in [*left, sweep.create_trial(new, TrialState.RUNNING, "new")]:
+    for trial in [*left, sweep.create_trial(new, TrialState.RUNNING)]:
         sweep.advance(trial, TrialState.COMPLETE, "", worker="e" * 32, **records.left(trial))
     assert all(trial.state is TrialState.COMPLETE for trial in sweep.trials())
     assert len(sweep.trials()) == number + 1
@@ -217,7 +217,7 @@ def test_a_storm_of_kills_leaves_no_gap_no_double_and_one_end_each(tmp_path: Pat
         while (number := len(sweep.trials())) < N_TRIALS:
             trial = Trial(number, uuid.uuid4().hex, TrialState.RUNNING, worker=worker)
             try:
-                trial = sweep.create_trial(trial, TrialState.RUNNING, "new")
+                trial = sweep.create_trial(trial, TrialState.RUNNING)
             except NumberTaken:
                 continue
             os.write(acknowledged, f"created {trial.number} {trial.uid}\n".encode())

@@ -114,6 +114,7 @@ class ScriptedExecutor(Executor):
         self.running: dict[int, Running] = {}
         self.jobs: list[Job] = []
         self.stops: list[tuple[int, float]] = []
+        self.fences: list[tuple[float | None, float]] = []
         self.held = 0
         self.no_room: str | None = None
         self.closed = False
@@ -154,6 +155,9 @@ class ScriptedExecutor(Executor):
         self.stops.append((trial, grace_s))
         if trial in self.running:
             self.running[trial].stop = grace_s
+
+    def fence(self, after_s: float | None, grace_s: float) -> None:
+        self.fences.append((after_s, grace_s))
 
     def poll(self, timeout_s: float) -> list[Event]:
         self.on_poll()
@@ -274,9 +278,8 @@ class Stage:
         member = liveness.join(sweep.layout, liveness.Worker(**said | who), self.lease, self.clock)
         observer = liveness.Observer(sweep.layout, self.lease, self.clock)
         executor = ScriptedExecutor(script, slots, self.clock)
-        worker = Worker(
-            sweep, Plan.load(sweep), executor, member, observer, switch or Switch(), self.clock, self.clock.of_day
-        )
+        told = switch or Switch(), sweep.stop_request()
+        worker = Worker(sweep, Plan.load(sweep), executor, member, observer, *told, self.clock, self.clock.of_day)
         self.workers.append(worker)
         self.executors.append(executor)
         return worker

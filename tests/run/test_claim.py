@@ -67,11 +67,11 @@ def test_a_waiting_trial_comes_before_a_new_one(stage, claims):
     claim, _ = claims()
     first = claim()
     sweep = Sweep(stage.directory)
-    sweep.advance(sweep.trials()[0], TrialState.WAITING, "preempted: Ctrl-C", **stage.left(first))
+    sweep.advance(sweep.trials()[0], TrialState.WAITING, "Ctrl-C", **stage.left(first))
     other, worker = claims()
     trial = other()
     assert (trial.number, trial.run, trial.worker) == (0, 2, worker.uuid)
-    assert trial.reason == "resumed after preempted: Ctrl-C"
+    assert trial.because == "resumed: Ctrl-C"
 
 
 def test_a_trial_that_was_created_and_never_started_is_given_out_again(stage, claims):
@@ -125,7 +125,7 @@ def test_an_orphan_is_seen_without_the_lock(stage):
     mine, other = (stage.worker(lambda job: stage.losses(1.0)) for _ in range(2))
     claims = other._claims
     member = mine._member
-    trial = sweep.create_trial(trial_of(member), TrialState.RUNNING, "new", member.log)
+    trial = sweep.create_trial(trial_of(member), TrialState.RUNNING, member.log)
     assert not claims.orphaned([trial], ())
     member.leave()
     assert not claims.orphaned([trial], (0,))

@@ -210,7 +210,7 @@ def test_a_result_that_comes_second_does_not_count(stage):
     assert [event.said["text"] for event in events if event.name == "notice"] == [
         "trial 0 belongs to another worker now"
     ]
-    assert stage.trials[0].reason == "by the other"
+    assert stage.trials[0].why == "by the other"
 
 
 def test_a_directory_that_cannot_be_read_for_a_while_ends_nothing(stage, monkeypatch):

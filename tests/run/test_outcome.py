@@ -30,7 +30,7 @@ def test_exit_0_with_the_objective_is_complete():
 
 
 def test_what_a_complete_program_left_behind_is_told():
-    assert "2 processes" in meaning(leftovers=2).reason
+    assert "2 processes" in meaning(leftovers=2).why
 
 
 def test_exit_0_without_the_objective_fails_and_lists_what_was_reported():
@@ -43,7 +43,7 @@ def test_exit_0_without_the_objective_fails_and_lists_what_was_reported():
 @pytest.mark.parametrize("end", [{}, {"code": None, "signal": "SIGKILL"}, {"code": 1}, {"ended_by": "launcher_lost"}])
 def test_what_we_asked_for_stands_however_the_program_ended(end):
     pruned = meaning(("prune", "worse than the median"), **end)
-    assert (pruned.state, pruned.reason) == (TrialState.PRUNED, "worse than the median")
+    assert (pruned.state, pruned.why) == (TrialState.PRUNED, "worse than the median")
     preempted = meaning(("preempt", "Ctrl-C"), **end)
     assert (preempted.state, preempted.counts) == (TrialState.WAITING, None)
     assert meaning(("timeout", "too long"), **end).failure.kind is FailureClass.TIMEOUT
@@ -120,7 +120,7 @@ def test_what_cannot_be_killed_is_said_whatever_was_asked():
 def test_a_program_that_could_not_be_started_says_the_errno():
     outcome = not_spawned(SpawnFailed(0, errno.ENOENT, "cannot start 'pyton'"))
     assert outcome.failure.kind is FailureClass.SPAWN
-    assert outcome.reason == "cannot start 'pyton': No such file or directory (ENOENT)"
+    assert outcome.why == "cannot start 'pyton': No such file or directory (ENOENT)"
 
 
 def test_only_listed_failures_are_tried_again_and_only_so_often():

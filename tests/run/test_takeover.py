@@ -51,7 +51,7 @@ def orphan(stage):
         owner = stage.worker(lambda job: stage.losses(1.0), **({"pid": DEAD_PID} | who))
         member = owner._member
         said = Trial(0, "uid-of-0", TrialState.RUNNING, params={"x": 0.5}, worker=member.worker.uuid)
-        trial = sweep.create_trial(said, TrialState.RUNNING, "new", member.log)
+        trial = sweep.create_trial(said, TrialState.RUNNING, member.log)
         for _ in range(counters or 0):
             more = {"worker": member.worker.uuid, "run": trial.run + 1, "counts": "death", **stage.left(trial)}
             trial = sweep.advance(trial, TrialState.RUNNING, "again", member.log, **more)

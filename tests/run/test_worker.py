@@ -65,7 +65,7 @@ def test_a_trial_that_is_worse_than_the_median_is_pruned_and_keeps_its_last_valu
     pruned = stage.trials[3]
     assert pruned.last_step == 2
     assert pruned.values == {"loss": 9.0}
-    assert "worse than the median" in pruned.reason
+    assert "worse than the median" in pruned.why
     assert stage.executors[0].stops == [(3, 15.0)]
     assert stage.names(events).count("trial_pruned") == 1
 
@@ -118,13 +118,13 @@ def test_a_trial_that_runs_longer_than_trial_wall_fails_of_timeout(stage):
     assert 5.0 < trial.seconds < 6.5
 
 
-def test_trial_wall_counts_the_runs_before(stage):
-    first = stage.Act([{"epoch": 1, "loss": 1.0}, *[{}] * 11], code=75)
-    second = stage.Act([{"epoch": 2, "loss": 1.0}], code=None)
-    stage.run(stage.by_trial({0: [first, second]}), "budget: {trials: 1, trial_wall: 5s}")
+def test_trial_wall_is_for_each_run_of_a_trial(stage):
+    first, second = (stage.Act([{"epoch": epoch, "loss": 1.0}, *[{}] * 14], code=75) for epoch in (1, 2))
+    third = stage.Act([{"epoch": 3, "loss": 1.0}], code=None)
+    stage.run(stage.by_trial({0: [first, second, third]}), "budget: {trials: 1, trial_wall: 5s}")
     (trial,) = stage.trials
     assert trial.failure.kind is FailureClass.TIMEOUT
-    assert 5.0 < trial.seconds < 6.5
+    assert [run.seconds < 5.0 for run in trial.runs] == [True, True, False]
 
 
 def test_no_metric_and_no_output_for_no_progress_is_a_hang(stage):
@@ -236,7 +236,7 @@ def test_a_stop_request_with_now_ends_running_trials_which_wait(stage):
     list(work)
     (trial,) = stage.trials
     assert (trial.state, trial.preemptions, trial.deaths) == (TrialState.WAITING, 0, 0)
-    assert trial.reason == "preempted: sweeprun stop was typed"
+    assert trial.because == "preempted: sweeprun stop was typed"
 
 
 def test_a_stop_request_that_is_older_than_the_worker_is_not_obeyed(stage):
@@ -251,7 +251,7 @@ def test_a_request_to_stop_one_trial_prunes_it(stage):
     sweep.request_stop(trial=0)
     list(work)
     assert stage.states == ["pruned", "complete"]
-    assert stage.trials[0].reason == "sweeprun stop --trial was typed"
+    assert stage.trials[0].why == "sweeprun stop --trial was typed"
 
 
 def test_the_first_level_of_the_switch_lets_trials_finish_the_second_ends_them_the_third_kills_them(stage):
@@ -297,7 +297,7 @@ def test_a_generator_that_is_closed_ends_its_processes_and_says_what_became_of_t
     started(stage, worker, n=2).close()
     assert stage.executors[0].closed
     assert stage.states == ["waiting", "waiting"]
-    assert {trial.reason for trial in stage.trials} == {"preempted: its worker left"}
+    assert {trial.because for trial in stage.trials} == {"preempted: its worker left"}
     assert {trial.deaths for trial in stage.trials} == {0}
 
 
@@ -414,7 +414,7 @@ def test_a_trial_that_another_worker_took_over_is_dropped_and_the_others_go_on(s
     work = started(stage, worker, n=2)
     other = stage.worker(lambda job: stage.losses(1.0))._member
     said = {"log": other.log, "worker": other.worker.uuid}
-    taken = sweep.advance(sweep.trials()[0], TrialState.RUNNING, "taken over", run=2, checkpoint=2, **said)
+    taken = sweep.advance(sweep.trials()[0], TrialState.RUNNING, "taken over", run=2, **said)
     sweep.advance(taken, TrialState.PRUNED, "by the other", **said, **stage.left(taken))
     events = list(work)
     assert stage.executors[0].stops[0] == (0, 0.0)
@@ -422,7 +422,7 @@ def test_a_trial_that_another_worker_took_over_is_dropped_and_the_others_go_on(s
         "trial 0 belongs to another worker now"
     ]
     assert stage.states == ["pruned", "complete", "complete"]
-    assert stage.trials[0].reason == "by the other"
+    assert stage.trials[0].why == "by the other"
 
 
 # ---- being seen
@@ -462,7 +462,7 @@ def test_a_worker_whose_beats_do_not_arrive_starts_nothing(stage, monkeypatch):
     until = stage.clock() + 10.0
     stage.executors[1].on_poll = lambda: stage.clock() > until and switch.turn(2, "SIGTERM")
     (waiting,) = [event.trial for event in work if event.name == "trial_waiting"]
-    assert waiting.reason.startswith("preempted: its worker could not show for 6")
+    assert waiting.because.startswith("preempted: its worker could not show for 6")
     assert len(stage.jobs) == 1
 
 

@@ -47,7 +47,7 @@ def new_trial(number: int, worker: str = WORKER, **rest: Any) -> Trial:
 
 def start_trial(sweep: Sweep, worker: str = WORKER, log: Path | None = None, **rest: Any) -> Trial:
     trial = new_trial(len(sweep.trials()), worker, **rest)
-    return sweep.create_trial(trial, TrialState.RUNNING, "new", log)
+    return sweep.create_trial(trial, TrialState.RUNNING, log)
 
 
 def finish_trial(sweep: Sweep, trial: Trial, value: float = 0.5, log: Path | None = None) -> Trial:

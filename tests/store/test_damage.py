@@ -85,8 +85,8 @@ def test_a_damaged_record_costs_its_trial_alone_and_is_named(
     assert [first, last] == [sweep.trials()[0], sweep.trials()[2]]
     assert broken.damaged
     assert broken.number == 1
-    assert f"00000001/state.000{n}.json" in broken.reason
-    assert again.create_trial(new(3), TrialState.RUNNING, "new").number == 3
+    assert f"00000001/state.000{n}.json" in broken.why
+    assert again.create_trial(new(3), TrialState.RUNNING).number == 3
     with pytest.raises(ValueError, match="cannot go from failed"):
         again.advance(broken, TrialState.RUNNING, "again")
 
@@ -106,8 +106,8 @@ def test_a_trial_that_was_removed_is_damaged_and_its_number_not_given_again(
     shutil.rmtree(sweep.layout.trial(1))
     again = Sweep(sweep.layout.directory)
     assert [trial.damaged for trial in again.trials()] == [False, True, False]
-    assert "00000001" in again.trials()[1].reason
-    assert again.create_trial(new(3), TrialState.RUNNING, "new").number == 3
+    assert "00000001" in again.trials()[1].why
+    assert again.create_trial(new(3), TrialState.RUNNING).number == 3
 
 
 def test_a_trial_that_was_copied_to_another_number_is_damaged(sweep: Sweep, start: Make) -> None:
@@ -116,7 +116,7 @@ def test_a_trial_that_was_copied_to_another_number_is_damaged(sweep: Sweep, star
     trials = scan(sweep)
     assert [trial.number for trial in trials] == [0, 1]
     assert [trial.damaged for trial in trials] == [False, True]
-    assert "the record of trial 0" in trials[1].reason
+    assert "the record of trial 0" in trials[1].why
 
 
 def test_a_record_of_another_trial_is_damage(sweep: Sweep, start: Make, finish: Make) -> None:
@@ -146,9 +146,9 @@ def test_a_full_directory_without_a_first_record_holds_its_number(sweep: Sweep, 
     start(sweep)
     (sweep.layout.trial(1) / "run1").mkdir(parents=True)
     with pytest.raises(NumberTaken):
-        sweep.create_trial(new(1), TrialState.RUNNING, "new")
+        sweep.create_trial(new(1), TrialState.RUNNING)
     assert [trial.damaged for trial in sweep.trials()] == [False, True]
-    assert sweep.create_trial(new(2), TrialState.RUNNING, "new").number == 2
+    assert sweep.create_trial(new(2), TrialState.RUNNING).number == 2
     assert [trial.damaged for trial in scan(sweep)] == [False, True, False]
 
 
@@ -180,7 +180,7 @@ def test_junk_is_reported_never_followed_and_shifts_no_number(
     assert len(again.trials()) == 1
     assert sorted(again.strangers) == sorted([*folders, *others, bucket / "00000007"])
     for number in range(1, 12):  # over the empty 7 too
-        assert again.create_trial(new(number), TrialState.RUNNING, "new").number == number
+        assert again.create_trial(new(number), TrialState.RUNNING).number == number
     assert not any(trial.damaged for trial in scan(sweep))
     assert set(folders) <= set(Sweep(layout.directory).strangers), "also beside the trial whose number they mimic"
 
@@ -194,7 +194,7 @@ def test_a_link_in_the_place_of_the_next_trial_is_refused_by_name(
     again = Sweep(sweep.layout.directory)
     assert len(again.trials()) == 1
     with pytest.raises(StoreError, match="00000001"):
-        again.create_trial(new(1), TrialState.RUNNING, "new")
+        again.create_trial(new(1), TrialState.RUNNING)
 
 
 def test_a_bucket_that_is_a_link_is_not_followed(sweep: Sweep, start: Make, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_damage_says_where_it_is(sweep: Sweep, start: Make) -> None:
     start(sweep)
     empty(sweep.layout.state(0, 1))
     index = Index(sweep.layout, sweep.uid)
-    assert index.trials[0].reason == str(Damaged(sweep.layout.state(0, 1), "empty file"))
+    assert index.trials[0].why == str(Damaged(sweep.layout.state(0, 1), "empty file"))
 
 
 def test_a_trial_that_can_be_read_again_is_whole_again(

@@ -195,7 +195,7 @@ def test_a_trial_that_appears_while_we_look_is_not_taken_for_damaged(
     def late(path: Path) -> list[str]:
         if path == sweep.layout.trial(0) and not path.exists():
             monkeypatch.undo()
-            sweep.create_trial(new(0), TrialState.RUNNING, "new")
+            sweep.create_trial(new(0), TrialState.RUNNING)
         return real(path)
 
     monkeypatch.setattr(os, "listdir", late)

@@ -45,7 +45,7 @@ class TwoSweeps(RuleBasedStateMachine):
         number, state = len(self.seen[side]), TrialState.WAITING if waits else TrialState.RUNNING
         trial = Trial(number, uuid.uuid4().hex, state, params={"x": number}, worker=WORKERS[side])
         try:
-            made = self.sides[side].create_trial(trial, state, "new", self.logs[side] if logged else None)
+            made = self.sides[side].create_trial(trial, state, self.logs[side] if logged else None)
         except NumberTaken:
             assert number in self.truth
             return
@@ -62,7 +62,7 @@ class TwoSweeps(RuleBasedStateMachine):
         trial = data.draw(st.sampled_from(movable))
         after = data.draw(st.sampled_from(sorted(TRANSITIONS[trial.state])))
         run = trial.run + (after is TrialState.RUNNING)
-        said = {"worker": WORKERS[side], "run": run, "checkpoint": run}
+        said = {"worker": WORKERS[side], "run": run}
         if trial.state is TrialState.RUNNING:
             value = float("nan") if broken else 0.5
             ended = replace(

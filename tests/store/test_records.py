@@ -28,17 +28,20 @@ ROUTES = {  # how to get a trial into each state
 }
 
 
+USUAL = {"waiting": "requeued", "running": "resumed"}
+
+
 def record(n: int, state: TrialState | str, **said: Any) -> Record:
     first = {"number": 0, "params": {"x": 1}, "notes": {}, "origin": "search", "configuration": 0, "repeat": 0}
-    every = {"format": 1, "id": "i", "n": n, "uid": "u", "state": str(state), "reason": "r", "at": float(n)}
-    every |= {"worker": "w", "run": 1, "checkpoint": 1, "until": None}
+    every = {"format": 1, "id": "i", "n": n, "uid": "u", "state": str(state), "why": "r", "at": float(n)}
+    every |= {"worker": "w", "run": 1, "until": None, "reason": USUAL.get(str(state))}
     created = first | {"seed": 1, "parent": None} if n == 1 else {}
     return every | created | said
 
 
 def left(**said: Any) -> Record:
     curve = {"steps": [1], "values": {"loss": [0.5]}, "firsts": {}}
-    run = {"started": 1.0, "seconds": 2.0, "gpu_seconds": 0.0, "memory_bytes": 0}
+    run = {"started": 1.0, "seconds": 2.0, "gpu_seconds": 0.0, "memory_bytes": 0, "skipped": 0, "cut": 0}
     return run | {"step": 1, "last_step": 1, "first": 1, "values": {}, "curve": curve, "failure": None} | said
 
 
@@ -189,6 +192,6 @@ def test_what_created_says_is_what_a_trial_is_born_with() -> None:
     trial = Trial(7, "u", TrialState.RUNNING, params={"x": [1, 2]}, notes={"a": 1}, origin="first", seed=3, parent=2)
     said = record(1, TrialState.RUNNING) | records.created(trial)
     born = records.fold(None, said)
-    assert replace(born, state=trial.state, reason="", runs=(), worker="", run=0, checkpoint=0) == replace(
+    assert replace(born, state=trial.state, reason=None, why="", runs=(), worker="", run=0) == replace(
         trial, created=1.0, changed=1.0
     )

@@ -23,7 +23,7 @@ def trial(sweep: Sweep, start: Make) -> Trial:
 
 
 def later(trial: Trial, run: int) -> Trial:
-    return replace(trial, run=run, checkpoint=run)
+    return replace(trial, run=run)
 
 
 def test_a_run_has_its_parameters_and_an_empty_checkpoint(sweep: Sweep, trial: Trial) -> None:
@@ -93,5 +93,5 @@ def test_a_document_that_cannot_be_read_is_none(tmp_path: Path, data: bytes) -> 
 
 
 def test_the_files_of_a_run_are_those_of_the_record(sweep: Sweep, trial: Trial) -> None:
-    moved = sweep.advance(trial, TrialState.RUNNING, "taken over", worker="b" * 32, run=2, checkpoint=2)
+    moved = sweep.advance(trial, TrialState.RUNNING, "taken over", worker="b" * 32, run=2)
     assert runs.files(sweep.layout, moved).exit == sweep.layout.trial(0) / "run2" / "exit.json"

@@ -25,13 +25,13 @@ def test_a_trial_that_was_created_is_there_for_everybody(sweep: Sweep, start: Ma
     trial = start(sweep, until=9, notes={"rung": 1}, parent=None)
     (other,) = Sweep(sweep.layout.directory).trials()
     assert other == trial
-    assert (other.state, other.run, other.checkpoint, other.reason) == (TrialState.RUNNING, 1, 1, "new")
+    assert (other.state, other.run, other.reason) == (TrialState.RUNNING, 1, "new")
     assert other.params == {"x": 0.0, "name": "ünï", "flags": [True, None]}
 
 
 def test_a_trial_that_waits_has_no_run_yet(sweep: Sweep, new: Make) -> None:
-    trial = sweep.create_trial(new(0), TrialState.WAITING, "queued")
-    assert (trial.run, trial.checkpoint, trial.runs) == (0, 0, ())
+    trial = sweep.create_trial(new(0), TrialState.WAITING)
+    assert (trial.run, trial.runs) == (0, ())
 
 
 def test_a_number_that_is_taken_is_said_and_its_trial_is_read(sweep: Sweep, start: Make, new: Make) -> None:
@@ -39,14 +39,14 @@ def test_a_number_that_is_taken_is_said_and_its_trial_is_read(sweep: Sweep, star
     assert other.trials() == []
     trial = start(sweep)
     with pytest.raises(NumberTaken):
-        other.create_trial(new(0), TrialState.RUNNING, "new")
+        other.create_trial(new(0), TrialState.RUNNING)
     assert other.trials() == [trial]
     assert os.listdir(sweep.layout.scratch) == []
 
 
 def test_nobody_creates_a_trial_without_those_below(sweep: Sweep, new: Make) -> None:
     with pytest.raises(ValueError, match="trial 1 cannot come before trial 0"):
-        sweep.create_trial(new(1), TrialState.RUNNING, "new")
+        sweep.create_trial(new(1), TrialState.RUNNING)
 
 
 def test_numbers_are_unique_and_gap_free_and_the_budget_exact_without_any_lock(
@@ -56,7 +56,7 @@ def test_numbers_are_unique_and_gap_free_and_the_budget_exact_without_any_lock(
         mine, own = Sweep(sweep.layout.directory), []
         while (number := len(mine.trials())) < 40:
             try:
-                own.append(mine.create_trial(new(number, f"{i:032x}"), TrialState.RUNNING, "new").number)
+                own.append(mine.create_trial(new(number, f"{i:032x}"), TrialState.RUNNING).number)
             except NumberTaken:
                 continue
         return own
@@ -93,7 +93,7 @@ def test_a_bucket_that_leads_elsewhere_is_refused_and_nothing_is_written_there(
     elsewhere.mkdir()
     bucket.symlink_to(elsewhere) if kind == "link" else bucket.touch()
     with pytest.raises(StoreError, match="trials/00000"):
-        sweep.create_trial(new(0), TrialState.RUNNING, "new")
+        sweep.create_trial(new(0), TrialState.RUNNING)
     assert os.listdir(elsewhere) == []
     assert Sweep(sweep.layout.directory).strangers == [bucket]
 
@@ -165,7 +165,7 @@ def test_a_takeover_makes_sure_of_the_trial_itself(sweep: Sweep, start: Make, mo
     synced: list[Path] = []
     real = durable.fsync_directory
     monkeypatch.setattr(durable, "fsync_directory", lambda path: (synced.append(path), real(path))[1])
-    sweep.advance(trial, TrialState.RUNNING, "taken over", worker=OTHER, run=2, checkpoint=2)
+    sweep.advance(trial, TrialState.RUNNING, "taken over", worker=OTHER, run=2)
     assert synced == [sweep.layout.bucket(0), sweep.layout.trial(0)]
 
 
@@ -180,7 +180,7 @@ def test_a_directory_that_went_away_is_an_error_and_no_half_sweep_is_made(sweep:
     trial = start(sweep)
     sweep.layout.directory.rename(sweep.layout.directory.with_suffix(".bak"))
     for change in (
-        lambda: sweep.create_trial(new(1), TrialState.RUNNING, "new"),
+        lambda: sweep.create_trial(new(1), TrialState.RUNNING),
         lambda: sweep.advance(trial, TrialState.PRUNED, ""),
         sweep.request_stop,
     ):

@@ -1,0 +1,135 @@
+"""What `start` shows while it works."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sweeprun.cli import live
+from sweeprun.cli.live import Lines, LiveTable
+from sweeprun.history import History
+from sweeprun.run.events import Event
+from sweeprun.run.plan import Plan
+from sweeprun.store.sweep import Sweep
+from sweeprun.trials import TrialState
+
+Command = Callable[..., Any]
+
+
+def history(sweep: Any) -> History:
+    plan = Plan.load(sweep.sweep)
+    return History(plan.space, plan.objectives, Sweep(sweep.directory).trials())
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a terminal of a given size shows."""
+
+    def shown(table: LiveTable, columns: int = 80, lines: int = 24) -> str:
+        from rich.console import Console
+
+        monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((columns, lines)))
+        console = Console(width=columns, height=lines)
+        with console.capture() as captured:
+            console.print(table.rendered())
+        return captured.get()
+
+    return shown
+
+
+def test_each_running_trial_has_a_row_with_its_parameters(build: Command, screen: Command) -> None:
+    sweep = build()
+    sweep.ended(0.25)
+    trial = sweep.running(lr=0.5)
+    table = LiveTable("demo", lambda: history(sweep))
+    table.show(Event("trial_started", trial, {"devices": ["0"]}))
+    totals, headings, row = (line.split() for line in screen(table).splitlines()[:3])
+    assert " ".join(totals) == "demo: 1 running, 1 complete; best val_loss 0.25 (trial 0)"
+    assert headings == ["trial", "device", "step", "val_loss", "curve", "lr"]
+    assert row == ["1", "0", "-", "0.5"]
+
+
+def test_damaged_trials_are_no_failed_ones_in_the_totals(build: Command, screen: Command) -> None:
+    sweep = build()
+    sweep.failed()
+    broken = sweep.ended(0.1)
+    path = sweep.sweep.layout.state(broken.number, 2)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert screen(LiveTable("demo", lambda: history(sweep))).splitlines()[0].strip() == "demo: 1 failed"
+
+
+def test_columns_that_have_no_room_are_left_out_and_the_trials_number_never(build: Command, screen: Command) -> None:
+    names = [f"a_parameter_{i}" for i in range(10)]
+    declared = "".join(f"  {name}: {{min: 0.0, max: 1.0}}\n" for name in names)
+    sweep = build(source=f"command: python t.py\nmetric: val_loss\nparameters:\n{declared}  z: [1, 2]\n")
+    for value in (0.25, 0.75):
+        sweep.params = dict.fromkeys(names, value)
+        sweep.running(z=round(value * 2))
+    lines = screen(LiveTable("demo", lambda: history(sweep)), columns=80).splitlines()
+    assert lines[1].split() == ["trial", "device", "step", "val_loss", "curve", *names[:2], "z"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_rows_that_have_no_room_are_counted(build: Command, screen: Command) -> None:
+    sweep = build()
+    for _ in range(30):
+        sweep.running()
+    lines = screen(LiveTable("demo", lambda: history(sweep)), lines=24).splitlines()
+    assert len(lines) < 24
+    assert "and 12 more" in [line.strip() for line in lines]
+
+
+def test_a_cell_that_is_very_long_is_cut(build: Command, screen: Command) -> None:
+    sweep = build()
+    sweep.running(layers="long " * 50)
+    assert f"{'long ' * 4}lon…" in screen(LiveTable("demo", lambda: history(sweep)), columns=120)
+
+
+def test_a_notice_stands_below_the_table_until_the_next_one(build: Command, screen: Command) -> None:
+    sweep = build()
+    table = LiveTable("demo", lambda: history(sweep))
+    table.show(Event("notice", said={"text": "waiting: device 0 is in use"}))
+    assert screen(table).splitlines()[-1].strip() == "waiting: device 0 is in use"
+    table.show(Event("sweep_finished", said={"why": "all is done", "reason": "trials"}))
+    assert table.notice == "ended: all is done"
+
+
+def test_elsewhere_than_on_a_terminal_a_change_of_state_is_a_line(
+    build: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = build()
+    lines = Lines(lambda: history(sweep))
+    trial = sweep.running()
+    lines.show(Event("trial_started", trial, {"devices": []}))
+    lines.show(Event("metric", trial, {"step": 1, "values": {"val_loss": 0.5}}))
+    done = replace(trial, state=TrialState.COMPLETE, values={"val_loss": 0.5}, last_step=1)
+    lines.show(Event("trial_completed", done, {}))
+    assert capsys.readouterr().err.splitlines() == [
+        "trial 0 started: lr=1e-05, layers=4",
+        "trial 0 completed after 1 steps, 0.0s: val_loss 0.5",
+    ]
+
+
+def test_a_sweep_that_has_nothing_to_say_for_long_shows_that_it_lives(
+    build: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = build()
+    sweep.running()
+    said: list[str] = []
+    twice = threading.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) == 2:
+            twice.set()
+
+    monkeypatch.setattr(live, "say", say)
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.01)
+    with Lines(lambda: history(sweep)).heartbeat():
+        assert twice.wait(10)
+    assert set(said) == {"1 running"}
