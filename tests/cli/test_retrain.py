@@ -78,6 +78,18 @@ def test_a_trial_that_saw_no_gpu_sees_none_again(build: Command, sweeprun: Comma
     assert env["CUDA_VISIBLE_DEVICES"] == ""
 
 
+def test_a_trial_that_was_to_leave_early_counts_its_steps_as_it_did(
+    build: Command, sweeprun: Command, program: Path
+) -> None:
+    sweep = build(source=SOURCE)
+    counted = {"SWEEPRUN_STEP": "iteration", "SWEEPRUN_STEP_FIRST": "0"}
+    sweep.command(sweep.ended(0.3), ["python", "echo.py"], program, **counted)
+    assert "SWEEPRUN_STEP" not in sweeprun("best", "-f", "command").out
+    sweep.command(sweep.ended(0.2), ["python", "echo.py"], program, SWEEPRUN_UNTIL="9", **counted)
+    line = sweeprun("best", "-f", "command").out
+    assert "SWEEPRUN_UNTIL=9 SWEEPRUN_STEP=iteration SWEEPRUN_STEP_FIRST=0 " in line
+
+
 def test_the_interpreter_of_the_trial_is_named_where_the_shell_has_another(
     build: Command, sweeprun: Command, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
