@@ -30,6 +30,11 @@ class Reached:
     halt: Halt
     why: str
 
+    @property
+    def ends_sweep(self) -> bool:
+        """Whether no worker runs a trial again that waits, or that is left of a dead one."""
+        return self.key not in ("trials", "switch", "stop", "store")
+
 
 @dataclass(frozen=True, slots=True)
 class Plateau:

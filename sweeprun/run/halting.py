@@ -9,9 +9,9 @@ from sweeprun.history import History
 from sweeprun.run.budget import Halt, Reached
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
-from sweeprun.store.sweep import Sweep
+from sweeprun.run.spawning import Spawning
+from sweeprun.store.sweep import StopRequest, Sweep
 
-SPAWN_FAILURES = 5  # of one kind in a row end the sweep
 WALL_LOOK_S = 10.0  # at the latest; adding up ten thousand runs is not for every turn of the loop
 
 
@@ -29,36 +29,30 @@ class Switch:
 
 
 class Halting:
-    """Tells whether a worker goes on. `plan` and the callables are the worker's; `now` is the time of day."""
+    """Tells whether a worker goes on. `obeyed` is the request to stop that was there before the worker was, `now` the
+    time of day; `alive` tells by its uuid whether a worker lives."""
 
     def __init__(
         self,
         sweep: Sweep,
         plan: Plan,
         switch: Switch,
+        obeyed: StopRequest | None,
         ledger: Ledger,
+        spawning: Spawning,
         now: Callable[[], float],
         alive: Callable[[str], bool],
     ):
-        self._sweep, self._plan, self._switch, self._ledger = sweep, plan, switch, ledger
+        self._sweep, self._switch, self._ledger = sweep, switch, ledger
+        self._obeyed, self._spawning = obeyed, spawning
         self._now, self._alive = now, alive
-        self._obeyed = sweep.stop_request()  # of a time before ours
-        self._spawn_failure, self._n_spawn_failures = "", 0
-        self._look_at = float("-inf")
-        self._judged: tuple[History, Reached | None] | None = None
+        self.adopt(plan)
 
     def adopt(self, plan: Plan) -> None:
         """Go by `plan` from now on."""
-        self._plan, self._judged, self._look_at = plan, None, float("-inf")
-
-    def started(self) -> None:
-        """A trial could be started."""
-        self._n_spawn_failures = 0
-
-    def not_spawned(self, how: str) -> None:
-        """A trial could not be started, and never will."""
-        self._n_spawn_failures = self._n_spawn_failures + 1 if how == self._spawn_failure else 1
-        self._spawn_failure = how
+        self._plan, self._look_at = plan, float("-inf")
+        self._time_out: Reached | None = None
+        self._judged: tuple[History, Reached | None] | None = None
 
     def reached(self, history: History) -> Reached | None:
         """What ends the work now; None: nothing."""
@@ -85,18 +79,17 @@ class Halting:
         """The end of our patience with a disk that refuses, or with a program that cannot be started."""
         if self._ledger.trouble is not None and self._ledger.trouble_s > self._plan.store_patience_s:
             return Reached("store", Halt.STOP, str(self._ledger.trouble))
-        if self._n_spawn_failures >= SPAWN_FAILURES:
-            why = f"{self._n_spawn_failures} trials in a row could not be started: {self._spawn_failure}"
-            return Reached("failures", Halt.FINISH, why)
-        return None
+        return self._spawning.hopeless
 
     def _expired(self, history: History) -> Reached | None:
+        """Once a limit of time is reached it stays so: what the trials that it ends are found to have used may be a
+        little less than what they seemed to use while they ran."""
         now = self._now()
-        if now < self._look_at:
-            return None
-        left_s = self._plan.budget.time_left_s(history.trials, now, self._alive)
-        self._look_at = now + min(left_s, WALL_LOOK_S)
-        return self._plan.budget.expired(history.trials, now, self._alive) if left_s <= 0 else None
+        if self._time_out is None and now >= self._look_at:
+            left_s = self._plan.budget.time_left_s(history.trials, now, self._alive)
+            self._look_at = now + min(left_s, WALL_LOOK_S)
+            self._time_out = self._plan.budget.expired(history.trials, now, self._alive)
+        return self._time_out
 
     def _spent(self, history: History) -> Reached | None:
         if self._judged is None or self._judged[0] is not history:

@@ -26,6 +26,7 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
 
     `gpus` and `slots` bound what this worker takes, whatever the sweep file says.
     """
+    obeyed = sweep.stop_request()  # any other is for us, too
     plan = Plan.load(sweep)
     command.argv(plan.command, {}, plan.args, os.environ)  # no trial is claimed that could not be started
     command.base_environment(os.environ, plan.env, threads=1)
@@ -39,7 +40,7 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
         liveness.forget_old(sweep.layout, observer, keep=open_trials)
         room = Slots(resources, sweep.name)
         member = liveness.join(sweep.layout, _worker(tuple(str(device) for device in room.devices)), lease)
-    return Worker(sweep, plan, LocalExecutor(room), member, observer, switch)
+    return Worker(sweep, plan, LocalExecutor(room), member, observer, switch, obeyed)
 
 
 def _worker(devices: tuple[str, ...]) -> liveness.Worker:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Tail, last_lines
 from sweeprun.trials import Measurement, Run, Trial
+
+_UNASKED: Mapping[str, tuple[Request, str]] = {
+    "stop": ("preempt", "its worker left"),
+    "fenced": ("preempt", "its worker could not show that it lives"),
+}
 
 
 @dataclass(slots=True)
@@ -31,10 +37,15 @@ class Live:
     request: tuple[Request, str] | None = None
     owned: bool = True
     trial: Trial = field(init=False)
+    _start_took_s: float = 0.0
     _log_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.trial = self.record
+
+    def forked(self, now: float) -> None:
+        """The program runs since now: its own seconds begin here, those of its run with the order to start it."""
+        self._start_took_s = now - self.started
 
     def read(self, now: float, final: bool = False) -> list[Measurement]:
         """What the program has reported since the last call."""
@@ -53,10 +64,20 @@ class Live:
         request: Request = "nan" if plan.on_nonfinite == "fail" else "prune"
         return request, f"{name} became NaN or infinite at step {self.progress.last_step}"
 
+    def ask(self, request: Request, why: str) -> None:
+        """Note what is asked of the run, the first time for good, and tell programs that look for the file `stop`."""
+        self.request = self.request or (request, why)
+        with suppress(OSError):  # a full disk: the signal is what counts
+            self.files.stop.touch(mode=0o600)
+
+    def wanted(self, plan: Plan, end: Ended) -> tuple[Request, str] | None:
+        """Why the run had to end as it did; None: it ended by itself."""
+        return self.request or self.complaint(plan) or _UNASKED.get(end.ended_by)
+
     def overdue(self, plan: Plan, now: float) -> tuple[Request, str] | None:
         """What its time, its silence or its user has against the trial."""
         wall, silence = plan.trial_wall_s, plan.no_progress_s
-        if wall is not None and self.record.seconds + now - self.started > wall:
+        if wall is not None and now - self.started > wall:
             return "timeout", f"it ran longer than budget.trial_wall, {wall:g} s"
         if silence is not None and self._silent_s(now) > silence:
             return "hang", f"no metric and no output for {silence:g} s (budget.no_progress)"
@@ -75,8 +96,10 @@ class Live:
         """The trial with what its run cost; None: it never ran."""
         run = Run(self.trial.runs[-1].started, 0.0)
         if end is not None:
-            seconds = now - self.started if end.launcher_lost else end.seconds  # a dead launcher tells no times
-            run = Run(run.started, seconds, seconds * self.lease.gpus, end.memory_bytes)
+            # A dead launcher tells no times.
+            seconds = now - self.started if end.launcher_lost else self._start_took_s + end.seconds
+            lost = self.tail.n_skipped, self.tail.n_cut
+            run = Run(run.started, seconds, seconds * self.lease.gpus, end.memory_bytes, *lost)
         return replace(self.trial, runs=(*self.trial.runs[:-1], run))
 
     def traces(self) -> Traces:

@@ -6,10 +6,8 @@ drives it sees every event and may leave at any of them: its `finally` ends the 
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 
 from sweeprun.errors import StoreError
 from sweeprun.executors.base import Ended, Executor, Job, Lease, NoRoom, SpawnFailed, Started
@@ -26,17 +24,18 @@ from sweeprun.run.halting import Halting, Switch
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
-from sweeprun.run.outcome import Request, ended, not_spawned, retried
+from sweeprun.run.outcome import Request, ended, retried
 from sweeprun.run.plan import Plan
+from sweeprun.run.spawning import Spawning
 from sweeprun.store.liveness import Membership, Observer
-from sweeprun.store.sweep import Sweep
+from sweeprun.store.sweep import StopRequest, Sweep
 from sweeprun.trials import Measurement, Trial, TrialState
 
 __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.2
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
-TRANSIENT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+EXHAUSTED = "every configuration of the space has been tried"
 UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
 
 
@@ -51,20 +50,20 @@ class Worker:
         member: Membership,
         observer: Observer,
         switch: Switch,
+        obeyed: StopRequest | None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ):
         self._sweep, self._executor = sweep, executor
         self._switch, self._clock, self._me = switch, clock, member.worker.uuid
         self._member, self._observer = member, observer
-        self._fence = Fence(member, observer)
+        self._fence = Fence(member, observer, executor)
         self._ledger = Ledger(sweep, self._me, member.log, clock)
-        self._halting = Halting(sweep, plan, switch, self._ledger, now, observer.alive)
+        self._spawning = Spawning(clock)
+        self._halting = Halting(sweep, plan, switch, obeyed, self._ledger, self._spawning, now, observer.alive)
         self._live: dict[int, Live] = {}
         self._fenced = False
         self._n_settled = 0
-        self._not_before = 0.0
-        self._waits_for = ""
         self.halt: Reached | None = None
         self._adopt(plan)
 
@@ -91,6 +90,7 @@ class Worker:
             self._refresh()
             while not self._over():
                 yield from self._fill()
+                self._bury()
                 yield from self._heed(self._executor.poll(PATIENCE_S))
                 yield from self._settle()
                 self._stay_seen()
@@ -101,7 +101,8 @@ class Worker:
         finally:
             last_words += self._leave()
         yield from last_words
-        yield Event("sweep_finished", said={"reason": self.halt.key if self.halt else "", "why": self._why()})
+        reason, why = (self.halt.key, self.halt.why) if self.halt else ("", EXHAUSTED)
+        yield Event("sweep_finished", said={"reason": reason, "why": why})
 
     def wake(self) -> None:
         """Have the loop look at its switch now. Safe in a signal handler."""
@@ -148,13 +149,8 @@ class Worker:
         if self._ledger.owed:
             return self._ledger.trouble is not None and self._halting.impatient
         if self.halt is not None and self.halt.key != "trials":
-            return True
+            return not (self.halt.ends_sweep and self._claims.orphaned(self._underway, ()))
         return (self.halt is not None or self._exhausted) and not self._underway
-
-    def _why(self) -> str:
-        if self.halt is not None:
-            return self.halt.why
-        return "every configuration of the space has been tried"
 
     # ---- starting
 
@@ -162,16 +158,15 @@ class Worker:
         while self._may_start():
             lease = self._executor.lease()
             if isinstance(lease, NoRoom):
-                if not self._live and lease.why != self._waits_for:
-                    yield Event("notice", said={"text": f"waiting: {lease.why}"})
-                self._waits_for = lease.why
+                yield from self._news.noted("room", None if self._live else f"waiting: {lease.why}")
                 return
-            self._waits_for = ""
+            yield from self._news.noted("room", None)
             job = self._next_job(lease)
             if job is None:
                 lease.release()
                 return
             self._executor.start(job)
+            self._stay_seen()  # a claim may have waited for the lock
 
     def _next_job(self, lease: Lease) -> Job | None:
         """A trial that is ours, ready to start; None where there is none now or the disk refuses."""
@@ -193,12 +188,21 @@ class Worker:
         return launching.prepare(self._plan, self._sweep, trial, lease, self._executor, first, self._clock())
 
     def _may_start(self) -> bool:
-        if self._fenced or (self.halt is not None and self.halt.key != "trials"):
+        if self._fenced or self._switch.level or (self.halt is not None and self.halt.key != "trials"):
             return False
-        if self._ledger.trouble is not None or self._clock() < self._not_before:
+        if self._ledger.trouble is not None or self._spawning.paused:
             return False
         # The lock is not taken for nothing: where there was nothing to claim, something must have changed.
         return self._history is not self._fruitless or self._claims.orphaned(self._underway, self._live.keys())
+
+    def _bury(self) -> None:
+        """See to what the dead have left though nothing is begun any more: no trial stays running for ever."""
+        if self.halt is None or not self.halt.ends_sweep:
+            return
+        try:
+            self._claims.bury(self._history, self._live.keys())
+        except StoreError as error:
+            self._ledger.refused(error)
 
     # ---- watching
 
@@ -206,7 +210,8 @@ class Worker:
         for event in happened:
             if isinstance(event, Started):
                 live = self._live[event.trial]
-                self._halting.started()
+                live.forked(self._clock())
+                self._spawning.worked()
                 said = {"pid": event.pid, "run": live.record.run, "devices": list(live.lease.devices)}
                 yield Event("trial_started", live.trial, said)
             elif isinstance(event, SpawnFailed):
@@ -219,24 +224,17 @@ class Worker:
         for measurement in live.read(now, final=True):
             yield self._measured(live, measurement)
         if not live.owned:
+            self._fruitless = None  # its new owner may have let it go meanwhile, and only now could we take it
             yield lost_to_another(live.trial)
             return
-        request = live.request or live.complaint(self._plan)
-        if request is None and end.ended_by == "stop":
-            request = "preempt", "its worker left"
+        request = live.wanted(self._plan, end)
         trial = live.over(end, now)
         outcome = ended(end, request, trial, self._plan.reporting.objective.name, live.traces())
         self._ledger.settle(trial, retried(outcome, trial, self._plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
         trial = live.over(None, self._clock())
-        outcome = not_spawned(event)
-        if event.errno in TRANSIENT:
-            self._not_before = self._clock() + 1.0
-            self._ledger.settle(trial, outcome.requeued())
-        else:
-            self._halting.not_spawned(outcome.reason)
-            self._ledger.settle(trial, retried(outcome, trial, self._plan.retry))
+        self._ledger.settle(trial, retried(self._spawning.failed(event), trial, self._plan.retry))
 
     def _watch(self) -> Iterator[Event]:
         for live in list(self._live.values()):
@@ -261,20 +259,17 @@ class Worker:
             self._ask(live, "prune", verdict.reason)
 
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
-        """Ask a run to end. Programs that use the helper see the file `stop`, all others the signal."""
-        live.request = live.request or (request, why)
-        with suppress(OSError):  # a full disk: the signal is what counts
-            live.files.stop.touch(mode=0o600)
+        live.ask(request, why)
         self._executor.stop(live.record.number, self._plan.grace_s if grace_s is None else grace_s)
 
     def _stay_seen(self) -> None:
-        silent_s = self._fence.beat()
+        silent_s = self._fence.beat(self._plan.grace_s)
         self._fenced = silent_s is not None
         if silent_s is not None:
-            grace_s = min(self._plan.grace_s, self._fence.grace_s)
+            why, grace_s = f"its worker could not show for {silent_s:.0f} s that it lives", self._plan.grace_s
             for live in self._live.values():
                 if live.request is None:
-                    self._ask(live, "preempt", f"its worker could not show for {silent_s:.0f} s that it lives", grace_s)
+                    self._ask(live, "preempt", why, self._fence.grace_s(grace_s))
 
     def _enforce(self) -> None:
         if self.halt is None or self.halt.halt is Halt.FINISH:
