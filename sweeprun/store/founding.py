@@ -20,7 +20,7 @@ FORMAT = 1
 BUILD_AGE_S = 3600.0
 
 
-def found(directory: Path, source: str, resolved: dict[str, Any], version: str) -> None:
+def found(directory: Path, source: bytes, resolved: dict[str, Any], version: str) -> None:
     """Make the directory of a new sweep. Raises SweepExists when the name is taken, StoreError where the file system
     refuses or will not do."""
     manifest = {
@@ -31,7 +31,7 @@ def found(directory: Path, source: str, resolved: dict[str, Any], version: str) 
         "name": directory.name,
         "created": time.time(),
         "version": version,
-        "sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "sha256": hashlib.sha256(source).hexdigest(),
         "resolved": resolved,
     }
     built = directory.parent / f".{directory.name}.{uuid.uuid4().hex}"
@@ -55,7 +55,8 @@ def read_manifest(layout: Layout) -> dict[str, Any]:
             manifest = durable.read_record(layout.manifest)
         except (FileNotFoundError, NotADirectoryError):
             message = f"there is no sweep at {layout.directory}"
-            raise SweepNotFound(message, "name a sweep directory, or a sweep under --root; or: sweeprun start FILE") from None
+            hint = "name a sweep under --root, or a directory; or: sweeprun start FILE"
+            raise SweepNotFound(message, hint) from None
     if manifest["min_reader"] > FORMAT:
         raise _too_old(layout, manifest, "read")
     return manifest
@@ -74,12 +75,12 @@ def _too_old(layout: Layout, manifest: dict[str, Any], verb: str) -> SweeprunErr
     )
 
 
-def _build(layout: Layout, source: str, manifest: bytes) -> None:
+def _build(layout: Layout, source: bytes, manifest: bytes) -> None:
     layout.directory.mkdir(mode=durable.DIRECTORY_MODE)
     for folder in (layout.scratch, layout.trials, layout.workers, layout.edits, layout.snapshots):
         folder.mkdir(mode=durable.DIRECTORY_MODE)
     filesystem.self_test(layout.scratch)
-    durable.write_new(layout.source, source.encode())
+    durable.write_new(layout.source, source)
     durable.write_new(layout.manifest, manifest)
     durable.fsync_directory(layout.directory)
 
