@@ -49,7 +49,7 @@ def _extend(sweep: Sweep, trials: int) -> None:
     if trials < used:
         raise UsageError(f"--trials {trials}: the sweep has {used} configurations already", f"--trials {used + 10}")
     if Plan.load(sweep).budget.trials != trials:
-        sweep.edit({"set": {"budget.trials": trials}})
+        sweep.edit(set=[(["budget", "trials"], trials)])
 
 
 def _forgive(sweep: Sweep) -> None:
@@ -57,4 +57,4 @@ def _forgive(sweep: Sweep) -> None:
     plan, trials = Plan.load(sweep), sweep.trials()
     reached = plan.budget.spent(trials, plan.objectives)
     if reached is not None and reached.key == "failures":
-        sweep.edit({"forgiven": len(trials)})
+        sweep.edit(forgiven=len(trials))

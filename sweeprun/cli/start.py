@@ -65,7 +65,7 @@ def _smoke(drive: Drive, spec: SweepFile, file: Path) -> int:
     """One trial to its first report, in a directory that is gone afterwards."""
     once = spec.model_copy(update={"budget": spec.budget.model_copy(update={"trials": 1})})
     with tempfile.TemporaryDirectory(prefix="sweeprun-smoke-") as root:
-        sweep = Sweep.create(Path(root) / spec.name, file.read_text(), settled(once).resolved(), __version__)
+        sweep = Sweep.create(Path(root) / spec.name, spec.source, settled(once).resolved(), __version__)
         return drive.smoke(sweep)
 
 
@@ -73,10 +73,10 @@ def _opened(spec: SweepFile, file: Path, root: Path) -> Sweep:
     chosen = settled(spec)
     directory = root / spec.name
     try:
-        sweep = Sweep.create(directory, file.read_text(), chosen.resolved(), __version__)
+        sweep = Sweep.create(directory, spec.source, chosen.resolved(), __version__)
     except SweepExists:
         sweep = Sweep(directory)
-        _check_unchanged(sweep, chosen, file)
+        _check_unchanged(sweep, spec, file)
         say(f"{driving.shown(sweep)}: joining; go on later with: sweeprun resume {driving.shown(sweep)}")
     else:
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
@@ -85,13 +85,18 @@ def _opened(spec: SweepFile, file: Path, root: Path) -> Sweep:
     return sweep
 
 
-def _check_unchanged(sweep: Sweep, wanted: SweepFile, file: Path) -> None:
-    known, now = sweep.manifest["resolved"], wanted.resolved()
+def _check_unchanged(sweep: Sweep, spec: SweepFile, file: Path) -> None:
+    """Both as this version understands them: keys that came since have their defaults, and what `auto` chose stays."""
+    known, now = SweepFile.model_validate(sweep.manifest["resolved"]).resolved(), spec.resolved()
+    if spec.algorithm.name == "auto":
+        now["algorithm"] = known["algorithm"]
     changed = [key for key in now if known.get(key) != now[key]]
     if changed:
+        trials = spec.budget.trials
+        more = f"sweeprun resume {driving.shown(sweep)} --trials {trials}" if changed == ["budget"] and trials else None
         raise SweepExists(
             f"{sweep.layout.directory} was made from another {file.name}; what changed:\n{_diff(known, now, changed)}",
-            f"give the new one a name of its own: sweeprun start {file} --set name={sweep.name}-2",
+            f"{more or 'to begin anew'}, or a name of its own: sweeprun start {file} --set name={sweep.name}-2",
         )
 
 

@@ -114,6 +114,7 @@ class SweepFile(Language):
     lint: Annotated[Lint | None, Later()] = Field(default=None, description="What check does not warn about.")
 
     _notes: tuple[str, ...] = PrivateAttr(())
+    _source: bytes = PrivateAttr(b"")
     _document: yaml12.Document = PrivateAttr(yaml12.Document("", None, {}, {}))
 
     @classmethod
@@ -145,6 +146,7 @@ class SweepFile(Language):
         absolute = sweep.model_copy(update={"workdir": os.path.abspath(file.parent / sweep.workdir)})
         absolute._notes = tuple(_notes(sweep, str(written["name"])))
         absolute._document = document
+        absolute._source = source if isinstance(source, bytes) else source.encode()
         return absolute
 
     @model_validator(mode="after")
@@ -175,6 +177,11 @@ class SweepFile(Language):
     def placed(self, error: SweepFileError, key: str) -> SweepFileError:
         """`error` at the place of a top-level key, for those who find it later."""
         return located(MisdeclaredError((key,), error.message, error.hint), self._document)
+
+    @property
+    def source(self) -> bytes:
+        """The file as it was written."""
+        return self._source
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from sweeprun.store import durable
 from sweeprun.store.layout import WORKER_NAME, Layout
 
 BEAT_BYTES = 32
+FORMAT = 1
 _BEATING = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -92,7 +93,7 @@ def join(layout: Layout, worker: Worker, lease: Lease, clock: Callable[[], float
     folder = layout.worker(worker.uuid)
     folder.mkdir(mode=durable.DIRECTORY_MODE)
     durable.write_new(layout.worker_beat(worker.uuid), b"%*d\n" % (BEAT_BYTES - 1, 0))
-    durable.write_new(layout.worker_info(worker.uuid), durable.encode(asdict(worker)))
+    durable.write_new(layout.worker_info(worker.uuid), durable.encode({"format": FORMAT} | asdict(worker)))
     durable.fsync_directory(folder)
     durable.fsync_directory(layout.workers)
     return Membership(layout, worker, lease, clock or boot_clock)
@@ -155,20 +156,24 @@ class Observer:
 
 
 def _read_worker(layout: Layout, uuid: str) -> Worker | None:
+    """What the worker said of itself; fields that an older or newer sweeprun does not write have their defaults."""
     try:
         record: dict[str, Any] = durable.read_record(layout.worker_info(uuid))
-        said = {field.name: record[field.name] for field in fields(Worker)}
-        return Worker(**said | {"argv": tuple(said["argv"]), "devices": tuple(said["devices"])})
-    except (OSError, Damaged, KeyError, TypeError):
+        said = {field.name: record[field.name] for field in fields(Worker) if field.name in record}
+        return Worker(**said | {"argv": tuple(said.get("argv", ())), "devices": tuple(said.get("devices", ()))})
+    except (OSError, Damaged, TypeError):
         return None
 
 
 def forget_old(layout: Layout, observer: Observer, keep: set[str], older_than_s: float = 86_400.0) -> None:
-    """Remove the directories of workers dead for more than a day that own no open trial (`keep`)."""
+    """Keep only who they were of workers dead for a day that own no open trial (`keep`): records name them."""
     with suppress(OSError):
         for entry in os.scandir(layout.workers):
             path = Path(entry.path)
             if entry.name in keep or not WORKER_NAME.match(entry.name) or observer.alive(entry.name):
                 continue
             if time.time() - entry.stat(follow_symlinks=False).st_mtime > older_than_s:
-                durable.discard_directory(path)
+                for gone in (layout.worker_beat(entry.name), layout.worker_log(entry.name)):
+                    gone.unlink(missing_ok=True)
+                with suppress(FileExistsError):
+                    durable.write_new(path / "left", b"")

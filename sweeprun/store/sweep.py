@@ -6,7 +6,6 @@ import hashlib
 import os
 import time
 import uuid as uuids
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,9 @@ from sweeprun.trials import Reason, Trial, TrialState
 _FIRST = {TrialState.RUNNING: Reason.NEW, TrialState.WAITING: Reason.QUEUED}
 _USUAL = {TrialState.RUNNING: Reason.RESUMED, TrialState.WAITING: Reason.REQUEUED}
 LOCK_TIMEOUT_S = 10.0
+LOCK_DISTRUST_S = 60.0  # after a timeout the lock is not waited for again so soon
+EDIT_FORMAT = 1
+_EDIT_KEYS = {"format", "n", "id", "at", "crc32", "source", "resolved", "set", "forgiven"}
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -60,32 +62,44 @@ class Sweep:
         self.name: str = self.manifest["name"]
         self._index: Index | None = None
         self._edits: list[dict[str, Any]] = []
+        self.broken_edit: Damaged | None = None  # readers go by what came before it
+        self.lock_trouble: str | None = None  # why the lock is done without
+        self._distrusts_lock_until = 0.0
         self._durable_buckets: set[Path] = set()
         self._lock: Any = None
         self._writer = uuids.uuid4().bytes  # another object may say the same, and is somebody else
 
     @classmethod
-    def create(cls, directory: Path, source: str, resolved: dict[str, Any], version: str) -> Sweep:
+    def create(cls, directory: Path, source: bytes, resolved: dict[str, Any], version: str) -> Sweep:
         """Make a new sweep, whole or not at all. Raises SweepExists when the name is taken, StoreError."""
         founding.found(directory.absolute(), source, resolved, version)
         return cls(directory)
 
     @property
     def edits(self) -> list[dict[str, Any]]:
-        """The accepted changes, oldest first."""
-        with durable.reading(self.layout.edits), suppress(FileNotFoundError):
-            while True:
-                self._edits.append(durable.read_record(self.layout.edit(len(self._edits) + 1)))
+        """The accepted changes, oldest first, as far as they can be read: see `broken_edit`."""
+        try:
+            with durable.reading(self.layout.edits), suppress(FileNotFoundError):
+                while True:
+                    self._edits.append(_edit(self.layout.edit(len(self._edits) + 1)))
+        except Damaged as damage:
+            self.broken_edit = damage
         return list(self._edits)
 
-    def edit(self, change: dict[str, Any]) -> int:
-        """Append an accepted change; its number. A change is {"set": {"budget.trials": 50}} or a whole new file."""
+    def edit(self, **change: Any) -> int:
+        """Append an accepted change; its number. `set` is a list of key path and value, [(["budget", "trials"], 50)];
+        `resolved` and `source` a whole new file; `forgiven` a number of trials whose failures count no more.
+        Raises Damaged after a change that cannot be read."""
         with self._writing(self.layout.edits):
             while True:
                 n = len(self.edits) + 1
+                if self.broken_edit is not None:
+                    raise self.broken_edit
                 identity = uuids.uuid4().hex
-                data = durable.encode({"n": n, "id": identity, "at": time.time(), **change})
-                if durable.put_if_absent(self.layout.scratch, self.layout.edit(n), data, identity.encode()):
+                record = {"format": EDIT_FORMAT, "n": n, "id": identity, "at": time.time(), **change}
+                if durable.put_if_absent(
+                    self.layout.scratch, self.layout.edit(n), durable.encode(record), identity.encode()
+                ):
                     return n
 
     @property
@@ -94,8 +108,8 @@ class Sweep:
         resolved: dict[str, Any] = self.manifest["resolved"]
         for change in self.edits:
             resolved = change.get("resolved", resolved)
-            for path, value in change.get("set", {}).items():
-                resolved = _with(resolved, path.split("."), value)
+            for path, value in change.get("set", ()):
+                resolved = _with(resolved, path, value)
         return resolved
 
     def trials(self) -> list[Trial]:
@@ -158,17 +172,19 @@ class Sweep:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Ask for suggestions one worker at a time, so that each sees the freshest history. Correctness does not
-        depend on it: after 10 s, or where the file system has no locks, it warns once and goes on without."""
+        depend on it: where it is not to be had in 10 s, or at all, `lock_trouble` says so and we go on without."""
         from filelock import Timeout, UnixFileLock
 
         if self._lock is None:
-            self._lock = UnixFileLock(
-                self.layout.lock, LOCK_TIMEOUT_S, durable.FILE_MODE, poll_interval=0.01, fallback_to_soft=False
-            )
+            mode = durable.FILE_MODE
+            self._lock = UnixFileLock(self.layout.lock, mode=mode, poll_interval=0.01, fallback_to_soft=False)
+        distrusted = time.monotonic() < self._distrusts_lock_until
         try:
-            self._lock.acquire()
+            self._lock.acquire(timeout=0 if distrusted else LOCK_TIMEOUT_S)
+            self.lock_trouble = None
         except (Timeout, OSError, NotImplementedError) as error:
-            warnings.warn(f"going on without the lock {self.layout.lock}: {error}", RuntimeWarning, stacklevel=2)
+            self.lock_trouble = f"going on without the lock {self.layout.lock}: {error}"
+            self._distrusts_lock_until = time.monotonic() + LOCK_DISTRUST_S
         try:
             yield
         finally:
@@ -253,6 +269,14 @@ def _header(n: int, state: TrialState, reason: str | None, why: str, trial: Tria
         "run": trial.run,
         "until": trial.until,
     }
+
+
+def _edit(path: Path) -> dict[str, Any]:
+    """Raises Damaged also for a change of a kind that is not known here: to pass over it would be to misread."""
+    record = durable.read_record(path)
+    if record.get("format") != EDIT_FORMAT or not record.keys() <= _EDIT_KEYS:
+        raise Damaged(path, "a change of a kind that this sweeprun does not know")
+    return record
 
 
 def _with(mapping: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:

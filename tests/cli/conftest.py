@@ -146,7 +146,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Buil
         file = tmp_path / f"{name}.yaml"
         file.write_text(source)
         spec = settled(SweepFile.load(file))
-        return Built(Sweep.create(tmp_path / "sweeps" / name, source, spec.resolved(), "0"))
+        return Built(Sweep.create(tmp_path / "sweeps" / name, source.encode(), spec.resolved(), "0"))
 
     return make
 

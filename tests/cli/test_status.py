@@ -113,7 +113,7 @@ def test_failures_that_a_resume_has_forgiven_do_not_finish_a_sweep(build: Comman
     sweep = build(source=SOURCE.replace("budget: 6", "budget: {trials: 9, failures: {consecutive: 2}}"))
     sweep.failed()
     sweep.failed()
-    sweep.sweep.edit({"forgiven": 2})
+    sweep.sweep.edit(forgiven=2)
     assert sweeprun("status", "--json").document["state"] == "stopped"
 
 
@@ -156,7 +156,7 @@ def test_more_trials_by_an_edit_reopen_a_finished_sweep(build: Command, sweeprun
     sweep = build()
     for _ in range(6):
         sweep.ended(0.5)
-    sweep.sweep.edit({"set": {"budget.trials": 8}})
+    sweep.sweep.edit(set=[(["budget", "trials"], 8)])
     document = sweeprun("status", "--json").document
     assert (document["state"], document["budget"]["trials"]) == ("stopped", {"used": 6, "limit": 8})
 

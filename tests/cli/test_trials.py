@@ -48,7 +48,7 @@ def test_json_says_all_that_is_promised(build: Command, sweeprun: Command) -> No
         "step": 7,
         "failure": None,
         "reason": None,
-                "why": "",
+        "why": "",
         "parent": None,
         "origin": "search",
         "seconds": 2.5,
@@ -56,7 +56,7 @@ def test_json_says_all_that_is_promised(build: Command, sweeprun: Command) -> No
         "finished": first["finished"],
     }
     assert first["started"] <= first["finished"]
-    assert (second["failure"], second["reason"]) == ("gpu_oom", "out of memory")
+    assert (second["failure"], second["why"]) == ("gpu_oom", "out of memory")
 
 
 def test_an_open_trial_has_no_end(build: Command, sweeprun: Command) -> None:

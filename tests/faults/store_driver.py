@@ -44,7 +44,7 @@ def until_it_works(operation: str, work: Callable[[], object]) -> None:
 
 def found() -> None:
     try:
-        Sweep.create(DIRECTORY, "name: s\n", {"name": "s"}, "0")
+        Sweep.create(DIRECTORY, b"name: s\n", {"name": "s"}, "0")
     except SweepExists:
         Sweep(DIRECTORY)
     say("found")

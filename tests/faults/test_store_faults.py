@@ -60,7 +60,7 @@ class Driver:
 
     def __init__(self, place: Path, *order: str):
         self._place, self._order = place, order
-        self._template = Sweep.create(place / "template", "name: s\n", {"name": "s"}, "0").layout.directory
+        self._template = Sweep.create(place / "template", b"name: s\n", {"name": "s"}, "0").layout.directory
         self.log = place / "strace.log"
         self._run("warm", [])
         self._run("warm", ["-e", f"trace={','.join(CALLS.values())}"])
@@ -159,7 +159,7 @@ def test_s01_a_founder_killed_at_any_call_leaves_a_whole_sweep_or_none(tmp_path:
                 go_on(Sweep(directory))
             else:
                 assert "found" not in ended.stdout
-                Sweep.create(directory, "name: s\n", {}, "0")
+                Sweep.create(directory, b"name: s\n", {}, "0")
 
 
 @needs_strace
@@ -190,7 +190,7 @@ def test_s02_an_error_while_founding_is_said_and_leaves_nothing_half(tmp_path: P
 
 @needs_strace
 def test_s16_where_the_lock_does_not_exclude_the_budget_is_exact_all_the_same(tmp_path: Path) -> None:
-    directory = Sweep.create(tmp_path / "s", "name: s\n", {"name": "s"}, "0").layout.directory
+    directory = Sweep.create(tmp_path / "s", b"name: s\n", {"name": "s"}, "0").layout.directory
     command = [sys.executable, "-I", str(DRIVER), str(REPOSITORY), str(directory), "budget", "200"]
     children = []
     for i in range(16):
@@ -208,7 +208,7 @@ def test_s16_where_the_lock_does_not_exclude_the_budget_is_exact_all_the_same(tm
 
 
 def test_a_storm_of_kills_leaves_no_gap_no_double_and_one_end_each(tmp_path: Path) -> None:
-    directory = Sweep.create(tmp_path / "s", "name: s\n", {"name": "s"}, "0").layout.directory
+    directory = Sweep.create(tmp_path / "s", b"name: s\n", {"name": "s"}, "0").layout.directory
     acknowledged = os.open(tmp_path / "said", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     fork, rng = multiprocessing.get_context("fork"), random.Random(16)
 

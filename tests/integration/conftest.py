@@ -97,7 +97,7 @@ class Site:
         said = {"MARK": self.mark} | {name: str(value) for name, value in env.items()}
         source = FILE.format(python=sys.executable, trials=trials, grace=grace, env=said)
         file = settled(SweepFile.parse(source, self.directory / "s.yaml"))
-        return Sweep.create(self.directory / "sweeps" / "s", source, file.resolved(), "0")
+        return Sweep.create(self.directory / "sweeps" / "s", source.encode(), file.resolved(), "0")
 
     def start(self, slots: int = 1, host: str | None = None) -> subprocess.Popen[bytes]:
         """Start a worker process; with a `host` it holds workers of other hosts for dead after 3 s without a beat."""

@@ -260,7 +260,7 @@ class Stage:
         """Create the sweep: the smallest file, with more lines, or open it again."""
         if not self.directory.exists():
             file = settled(SweepFile.parse(SMALLEST + text, self.directory.parent / "s.yaml"))
-            Sweep.create(self.directory, SMALLEST + text, file.resolved(), "0")
+            Sweep.create(self.directory, (SMALLEST + text).encode(), file.resolved(), "0")
         return Sweep(self.directory)
 
     def worker(self, script: Script, slots: int = 1, switch: Switch | None = None, **who: Any) -> Worker:

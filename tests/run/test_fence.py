@@ -37,7 +37,7 @@ def test_each_beat_that_arrives_puts_the_launchers_fence_off(stage, elsewhere):
 
 
 def test_trials_that_are_fenced_are_gone_before_others_take_them(stage, elsewhere):
-    stage.sweep().edit({"set": {"stop.grace": 300.0}})
+    stage.sweep().edit(set=[(["stop", "grace"], 300.0)])
     work = started(stage.worker(lambda job: stage.losses(2.0, code=None)))
     turns(stage, work, 5.0)
     assert stage.executors[-1].fences == [(60.0, 30.0)]
@@ -91,7 +91,7 @@ def test_a_fenced_trial_that_another_has_taken_over_is_the_others(stage, elsewhe
 
 
 def test_a_trial_that_its_new_owner_lets_go_is_not_started_while_our_process_of_it_dies(stage, elsewhere):
-    stage.sweep().edit({"set": {"budget.trials": 1}})
+    stage.sweep().edit(set=[(["budget", "trials"], 1)])
     worker = stage.worker(stage.by_trial({0: [stage.losses(2.0, code=None), stage.losses(1.0)]}), slots=2)
     work, executor = started(worker), stage.executors[-1]
     sweep, member = stage.sweep(), elsewhere._member

@@ -40,7 +40,7 @@ def test_a_wall_that_is_raised_while_it_ends_the_trials_lets_them_go_on(stage):
     work = stage.worker(stage.by_trial(acts)).work()
     for event in work:
         if event.name == "notice" and "budget.wall" in event.said["text"]:
-            sweep.edit({"set": {"budget.wall": 600.0}})
+            sweep.edit(set=[(["budget", "wall"], 600.0)])
     assert stage.states == ["complete"]
 
 

@@ -361,7 +361,7 @@ def test_a_grid_ends_when_every_configuration_has_been_tried(stage):
 
     source = f'command: [program, "${{args}}"]\nmetric: loss\n{text}\n'
     file = settled(SweepFile.parse(source, stage.directory.parent / "s.yaml"))
-    Sweep.create(stage.directory, source, file.resolved(), "0")
+    Sweep.create(stage.directory, source.encode(), file.resolved(), "0")
     events = list(stage.worker(lambda job: stage.losses(1.0), slots=4).work())
     assert events[-1].said["why"] == "every configuration of the space has been tried"
     assert sorted((trial.params["x"], trial.params["y"]) for trial in stage.trials) == [
@@ -371,7 +371,7 @@ def test_a_grid_ends_when_every_configuration_has_been_tried(stage):
 
 def test_the_best_of_the_whole_sweep_is_announced_and_no_other(stage):
     stage.run(stage.by_trial({0: stage.losses(5.0), 1: stage.losses(3.0), 2: stage.losses(4.0)}), "budget: 3")
-    stage.sweep().edit({"set": {"budget.trials": 5}})
+    stage.sweep().edit(set=[(["budget", "trials"], 5)])
     events = list(stage.worker(stage.by_trial({3: stage.losses(3.5), 4: stage.losses(2.0)})).work())
     assert [event.trial.number for event in events if event.name == "best_changed"] == [4]
 
@@ -379,7 +379,7 @@ def test_the_best_of_the_whole_sweep_is_announced_and_no_other(stage):
 def test_a_budget_that_is_raised_while_a_worker_runs_is_noticed(stage):
     sweep = stage.sweep("budget: 1")
     work = started(stage, stage.worker(lambda job: stage.losses(3.0, 2.0, 1.0)))
-    sweep.edit({"set": {"budget.trials": 3}})
+    sweep.edit(set=[(["budget", "trials"], 3)])
     list(work)
     assert stage.states == ["complete"] * 3
 

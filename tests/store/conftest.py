@@ -20,7 +20,7 @@ FORK = multiprocessing.get_context("fork")
 
 
 def create_sweep(directory: Path, source: str = "name: s\n") -> Sweep:
-    return Sweep.create(directory, source, {"name": "s"}, "0.1.0")
+    return Sweep.create(directory, source.encode(), {"name": "s"}, "0.1.0")
 
 
 def all_at_once(n: int, work: Callable[[int], Any]) -> list[Any]:
@@ -66,7 +66,7 @@ def reached(trial: Trial, value: float = 0.5, step: int = 3, earlier: float = 1.
 @pytest.fixture
 def sweep(tmp_path: Path) -> Sweep:
     resolved = {"name": "s", "budget": {"trials": 3, "wall": None}}
-    return Sweep.create(tmp_path / "s", "name: s\n", resolved, "0.1.0")
+    return Sweep.create(tmp_path / "s", b"name: s\n", resolved, "0.1.0")
 
 
 @pytest.fixture(scope="session")

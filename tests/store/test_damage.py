@@ -217,7 +217,7 @@ def test_reading_changes_nothing_and_locks_nothing(
     sweep: Sweep, log: Path, start: Make, finish: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish(sweep, start(sweep, log=log), log=log)
-    sweep.edit({"set": {"a": 1}})
+    sweep.edit(set=[(["a"], 1)])
     flags: list[int] = []
     real = os.open
 

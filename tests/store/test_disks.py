@@ -60,7 +60,7 @@ def test_a_full_disk_is_named_with_its_errno_and_costs_nothing_that_was_said(
     sweep = create(small / "s")
     trial = start(sweep)
     fill(small / "filler")
-    for change in (lambda: finish(sweep, trial), lambda: start(sweep), sweep.request_stop, lambda: sweep.edit({})):
+    for change in (lambda: finish(sweep, trial), lambda: start(sweep), sweep.request_stop, lambda: sweep.edit()):
         with pytest.raises(StoreError, match=f"{small}.*No space left.*errno 28"):
             change()
     assert Sweep(small / "s").trials() == sweep.trials() == [trial]
@@ -87,7 +87,7 @@ def test_a_read_only_file_system_can_be_read_and_says_so_when_written(
 ) -> None:
     sweep = create(small / "s")
     trial = start(sweep)
-    sweep.edit({"set": {"budget.trials": 9}})
+    sweep.edit(set=[(["budget", "trials"], 9)])
     sweep.request_stop()
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
     again = Sweep(small / "s")
@@ -95,7 +95,7 @@ def test_a_read_only_file_system_can_be_read_and_says_so_when_written(
     assert again.resolved["budget"] == {"trials": 9}
     assert again.stop_request() is not None
     assert again.strangers == []
-    for change in (lambda: finish(again, trial), lambda: start(again), again.request_stop, lambda: again.edit({})):
+    for change in (lambda: finish(again, trial), lambda: start(again), again.request_stop, lambda: again.edit()):
         with pytest.raises(StoreError, match="errno 30"):
             change()
     subprocess.run(["mount", "-o", "remount,rw", str(small)], check=True)

@@ -184,7 +184,7 @@ def test_a_sweep_that_only_newer_writers_may_change_can_be_read(sweep: Sweep, st
     changes: list[Callable[[], object]] = [
         lambda: newer.create_trial(new(1), TrialState.RUNNING),
         lambda: newer.advance(trial, TrialState.PRUNED, ""),
-        lambda: newer.edit({"set": {}}),
+        lambda: newer.edit(),
         lambda: newer.request_stop(),
         newer.tidy,
     ]

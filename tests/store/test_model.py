@@ -33,7 +33,7 @@ class TwoSweeps(RuleBasedStateMachine):
 
     @initialize()
     def found(self) -> None:
-        first = Sweep.create(self.root / "s", "", {}, "0")
+        first = Sweep.create(self.root / "s", b"", {}, "0")
         self.sides = [first, Sweep(self.root / "s")]
         self.logs = [first.layout.worker_log(worker) for worker in WORKERS]
         for log in self.logs:

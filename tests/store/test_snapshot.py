@@ -57,7 +57,7 @@ TRIALS = st.builds(
 @settings(max_examples=25)
 @given(trial=TRIALS)
 def test_any_final_trial_survives(trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> None:
-    layout = Sweep.create(tmp_path_factory.mktemp("root") / "s", "", {}, "0").layout
+    layout = Sweep.create(tmp_path_factory.mktemp("root") / "s", b"", {}, "0").layout
     assert snapshot.save(layout, "uid", [trial]) == 1
     assert repr(snapshot.load(layout, "uid")) == repr({trial.number: trial})
 
