@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sweeprun.executors.base import Ended, Lease
-from sweeprun.run.outcome import STDERR_LINES, Request, Traces
+from sweeprun.run.outcome import Request, Traces
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import Tail, last_lines
+from sweeprun.store.metrics import Tail
 from sweeprun.trials import Measurement, Run, Trial
 
 _UNASKED: Mapping[str, tuple[Request, str]] = {
@@ -104,8 +104,7 @@ class Live:
 
     def traces(self) -> Traces:
         """What the run left behind."""
-        progressed = self.trial.last_step > self.record.last_step
-        return Traces(frozenset(self.progress.names), progressed, last_lines(self.files.stderr, STDERR_LINES))
+        return Traces.of(self.files, self.progress.names, self.trial.last_step > self.record.last_step)
 
 
 def _total_bytes(paths: Iterable[Path]) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.store import records
+from sweeprun.store.layout import RunFiles
+from sweeprun.store.metrics import last_lines
 from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
 MAX_DEATHS = 3
@@ -45,11 +47,19 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What a run left behind: the names of the metrics that it reported, whether it came to a step that no run of its
-    trial had reached, and the last lines of its stderr."""
+    trial had reached, the last lines of its stderr, and whether its stdout ends with what could be metrics."""
 
     names: frozenset[str] = frozenset()
     progressed: bool = False
     stderr: tuple[str, ...] = ()
+    json_on_stdout: bool = False
+
+    @classmethod
+    def of(cls, files: RunFiles, names: Iterable[str], progressed: bool) -> Traces:
+        """What lies in the directory of the run."""
+        printed = last_lines(files.stdout, STDERR_LINES)
+        looks_like_metrics = any(line.startswith("{") and line.rstrip().endswith("}") for line in printed)
+        return cls(frozenset(names), progressed, last_lines(files.stderr, STDERR_LINES), looks_like_metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +85,17 @@ def ended(
     if end.code != 0:
         return _crashed(end, left.stderr)
     if metric not in trial.values:
-        seen = ", ".join(sorted(left.names)) or "nothing"
-        message = f"it ended well and never reported {metric!r}; it reported {seen}"
+        message = f"it ended well and never reported {metric!r}; it reported {_seen(left)}"
         return _failed(FailureClass.NO_METRIC, message, end, left.stderr)
     return Outcome(TrialState.COMPLETE, _leftovers(end))
+
+
+def _seen(left: Traces) -> str:
+    if left.names:
+        return ", ".join(sorted(left.names))
+    if left.json_on_stdout:
+        return "nothing, but printed JSON lines: say metrics_from: stdout"
+    return "nothing: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
 
 
 def not_spawned(failure: SpawnFailed) -> Outcome:

@@ -8,12 +8,12 @@ from typing import Any
 
 from sweeprun import processes
 from sweeprun.executors.base import Ended
-from sweeprun.run.outcome import STDERR_LINES, Traces
+from sweeprun.run.outcome import Traces
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.store.liveness import Observer
-from sweeprun.store.metrics import Tail, last_lines
+from sweeprun.store.metrics import Tail
 from sweeprun.trials import Run, Trial
 
 
@@ -61,8 +61,7 @@ def _read(
     memory_bytes = 0 if exit_ is None else exit_.memory_bytes
     run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, tail.n_skipped, tail.n_cut)
     end = exit_ if exit_ is not None and exit_.ended_by == "program" else None
-    progressed = reached.last_step > trial.last_step
-    traces = Traces(frozenset(progress.names), progressed, last_lines(files.stderr, STDERR_LINES))
+    traces = Traces.of(files, progress.names, reached.last_step > trial.last_step)
     return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, traces)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.run.outcome import Retry, Traces, ended, lost, not_spawned, retried
+from sweeprun.store.layout import RunFiles
 from sweeprun.trials import FailureClass, Trial, TrialState
 
 ENDED = Ended(0, 0, None, "program", 1.0, 0, 0.5, False, 0, False)
@@ -135,3 +136,12 @@ def test_only_listed_failures_are_tried_again_and_only_so_often():
 def test_a_requeued_end_counts_nowhere():
     outcome = meaning(code=1).requeued()
     assert (outcome.state, outcome.failure, outcome.counts) == (TrialState.WAITING, None, None)
+
+
+def test_a_program_that_printed_its_metrics_is_told_how_they_are_read(tmp_path):
+    files = RunFiles(tmp_path)
+    files.stdout.write_text('starting\n{"epoch": 1, "loss": 0.5}\n')
+    left = Traces.of(files, (), progressed=False)
+    outcome = ended(ENDED, None, replace(TRIAL, values={}), "loss", left)
+    assert "metrics_from: stdout" in outcome.why
+    assert "$SWEEPRUN_METRICS" not in outcome.why

@@ -275,7 +275,7 @@ def test_what_a_worker_says_of_itself_is_read_back(layout: Layout, clock: Clock,
     assert observer.worker("c" * 32) is None
 
 
-def test_of_the_long_dead_who_own_nothing_only_who_they_were_is_kept(layout: Layout, clock: Clock, observer: Observer) -> None:
+def test_of_the_long_dead_only_who_they_were_is_kept(layout: Layout, clock: Clock, observer: Observer) -> None:
     living, owner, dead, fresh = here(), here(), here(), here()
     for worker in (living, owner, dead, fresh):
         member = join(layout, worker, clock)
