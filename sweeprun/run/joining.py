@@ -28,6 +28,8 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
     """
     obeyed = sweep.stop_request()  # any other is for us, too
     plan = Plan.load(sweep)
+    if sweep.broken_edit is not None:  # to go on without a change that somebody made would be to undo it
+        raise sweep.broken_edit
     command.argv(plan.command, {}, plan.args, os.environ)  # no trial is claimed that could not be started
     command.base_environment(os.environ, plan.env, threads=1)
     said = SweepFile.model_validate(sweep.resolved).resources

@@ -39,7 +39,7 @@ class Orphan:
     def exit(self, **said: Any) -> None:
         ended = {"code": 0, "signal": None, "ended_by": "program", "seconds": 8.0, "memory_bytes": 7}
         more = {"cpu_seconds": 1.0, "oom": None, "leftovers": 0, "unkillable": False, "format": 1}
-        self.write("exit.json", ended | more | said)
+        self.write("exit.json", {"uid": self.trial.uid} | ended | more | said)
 
 
 @pytest.fixture
@@ -242,3 +242,13 @@ def test_two_workers_take_an_orphan_over_once(stage, orphan):
     assert stage.states == ["complete"] * 3
     assert stage.trials[0].deaths == 1
     assert sorted(job.trial for job in stage.jobs) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("written", [{"status": "ok"}, {"uid": "of-another", "code": 0}, {"code": "0"}])
+def test_what_a_program_writes_over_its_exit_file_is_no_exit(stage, orphan, written):
+    dead = orphan("budget: 1")
+    dead.metrics({"epoch": 1, "loss": 3.0})
+    dead.write("exit.json", written)
+    list(stage.worker(lambda job: stage.losses(1.0)).work())
+    (trial,) = stage.trials
+    assert (trial.state, trial.run) == (TrialState.COMPLETE, 2)
