@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from sweeprun.errors import ExitCode, SweeprunError
@@ -12,6 +13,7 @@ def main() -> None:
     if sys.platform != "linux":
         needs = f"needs Linux, and this is {sys.platform}: it stands on /proc, sessions and subreapers"
         _fail(needs, None, ExitCode.BAD_USAGE)
+    _open_streams()
     from sweeprun.cli.app import app
 
     try:
@@ -24,6 +26,15 @@ def main() -> None:
         _fail(f"{error.filename}: {error.strerror}", None, ExitCode.CANNOT_WRITE)
     except Exception as error:
         _report(error)
+
+
+def _open_streams() -> None:
+    """A daemon may start without streams: what is said goes nowhere then, and no file of ours gets their numbers."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _fail(message: str, hint: str | None, exit_code: int) -> None:

@@ -7,7 +7,8 @@ import os
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.quantities import duration
 from sweeprun.store.sweep import Sweep
+from sweeprun.trials import Trial
 
 LADDER = (
     "finishing the running trials, starting no more",
@@ -53,6 +55,9 @@ class Drive:
         ended_by = worker.halt.key if worker.halt else ""
         if ended_by == "trials":
             say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
+        failed = [trial for trial in worker.history.trials if trial.failure is not None and trial.state.final]
+        if failed:
+            say(_failures(failed, shown(sweep)))
         found = Ranked.of(sweep)
         if self._events != "-":
             found.show()
@@ -141,6 +146,15 @@ class Drive:
         self._switch.turn(level, why)
         if self._worker is not None:
             self._worker.wake()
+
+
+def _failures(failed: Sequence[Trial], sweep: str) -> str:
+    kinds = Counter(trial.failure.kind.value for trial in failed if trial.failure is not None)
+    what = ", ".join(f"{kind} {n} times" if n > 1 else kind for kind, n in kinds.most_common())
+    return (
+        f"{len(failed)} failed ({what}); why: sweeprun show {sweep} {failed[0].number}\n"
+        "  failed trials stay failed: after mending, try more (resume --trials N) or begin anew (start --set name=...)"
+    )
 
 
 def shown(sweep: Sweep) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,16 @@ def written(target: str | None, sweep: str) -> Iterator[Callable[[Event], None]]
         return
     numbers = count(1)
     with _opened(target) as stream:
-        yield lambda event: print(_text(line(event, next(numbers), sweep)), file=stream, flush=True)
+
+        def write(event: Event) -> None:
+            try:
+                print(_text(line(event, next(numbers), sweep)), file=stream, flush=True)
+            except BrokenPipeError:  # nobody reads them any more; the trials go on
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+        yield write
 
 
 def _opened(target: str) -> TextIO:

@@ -48,14 +48,30 @@ def display(name: str, worker: Worker) -> Iterator[Show]:
     say(table.notice)
 
 
+class Failures:
+    """What a failed trial has to say: its last lines on stderr too, unless another one has ended in the same words."""
+
+    def __init__(self) -> None:
+        self._messages: set[str] = set()
+
+    def said(self, event: Event) -> str:
+        trial, lines = event.trial, [_sentence(event) or ""]
+        if trial is not None and trial.failure is not None and trial.failure.message not in self._messages:
+            self._messages.add(trial.failure.message)
+            lines += [f"  | {line}" for line in trial.failure.stderr]
+            lines.append(f"  sweeprun show {trial.number} says more; sweeprun logs {trial.number} what it printed")
+        return "\n".join(lines)
+
+
 class Lines:
     """One line for each change of state, and a sign of life every minute."""
 
     def __init__(self, history: Callable[[], History]):
         self._history, self._said = history, time.monotonic()
+        self._failures = Failures()
 
     def show(self, event: Event) -> None:
-        text = _sentence(event)
+        text = self._failures.said(event) if event.name == "trial_failed" else _sentence(event)
         if text is not None:
             self._say(text)
 
@@ -88,12 +104,15 @@ class LiveTable:
     def __init__(self, name: str, history: Callable[[], History]):
         self._name, self._history = name, history
         self._device: dict[int, str] = {}
+        self._failures = Failures()
         self.notice = ""
 
     def show(self, event: Event) -> None:
         if event.name == "trial_started" and event.trial is not None:
             self._device[event.trial.number] = ", ".join(event.said["devices"]) or "cpu"
-        elif event.name in ("notice", "trial_failed", "sweep_finished"):
+        elif event.name == "trial_failed":
+            say(self._failures.said(event))  # above the table, to stay
+        elif event.name in ("notice", "sweep_finished"):
             self.notice = _sentence(event) or ""
 
     def rendered(self) -> Group:

@@ -22,6 +22,7 @@ from sweeprun.cli.driving import Drive
 from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLimit, Timeout, Trust
 from sweeprun.cli.view import say
 from sweeprun.errors import SweepExists
+from sweeprun.run.joining import rehearse
 from sweeprun.run.plan import Plan, settled
 from sweeprun.samplers import auto
 from sweeprun.spec.sweepfile import SweepFile, unsupported
@@ -52,7 +53,7 @@ def start(
         say(f"note: {note}")
     for problem in unsupported(spec):
         raise problem
-    Plan.of(spec)
+    rehearse(Plan.of(spec))
     drive = Drive(slots, gpus, timeout, events, require)
     if smoke:
         raise typer.Exit(_smoke(drive, spec, file))

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TextIO
 
+from sweeprun.errors import StoreError
 from sweeprun.trials import Json
 
 # Control characters, whose sequences terminals obey, and the overrides that make text read other than it is.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_NOT_A_TERMINAL_WIDTH = 120
+_NOT_A_TERMINAL_WIDTH = 100_000  # nothing is cut for a pipe or a file
 _GAP = 2  # between columns
 _MOST_TURNED = 13  # lines of a table that may be turned: ten trials and their headings, with room for more
 
@@ -107,7 +108,10 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
 
     cells: list[Row] = [[safe(cell) for cell in row] for row in (headings, *rows)]
     if len(cells) <= _MOST_TURNED and _width(cells) > _terminal_width():
-        cells = list(zip(*_that_fit(cells), strict=True))
+        fitting = _that_fit(cells)
+        if len(fitting) < len(cells):
+            say(f"{len(cells) - len(fitting)} more have no room here; a wider terminal or a pipe shows all")
+        cells = list(zip(*fitting, strict=True))
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in cells[0]:
         shown.add_column(Text(heading), no_wrap=True, overflow="ellipsis")
@@ -178,6 +182,9 @@ def _put(stream: TextIO, text: str) -> bool:
     except BrokenPipeError:
         _stop_writing(stream)
         return False
+    except OSError as error:
+        _stop_writing(stream)
+        raise StoreError(f"what is printed cannot be written: {error.strerror}") from None
     return True
 
 

@@ -11,6 +11,7 @@ import uuid
 
 from sweeprun import __version__, processes
 from sweeprun.executors.local import LocalExecutor
+from sweeprun.history import History
 from sweeprun.launch.slots import Resources, Slots
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
@@ -21,8 +22,8 @@ from sweeprun.store.sweep import Sweep
 
 
 def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slots: int | None = None) -> Worker:
-    """Enter this process into `sweep`. Raises StoreError where the directory cannot be written, SweepFileError where
-    the command needs a variable that this environment lacks.
+    """Enter this process into `sweep`. Raises StoreError where the directory cannot be written, and what
+    `rehearse` does.
 
     `gpus` and `slots` bound what this worker takes, whatever the sweep file says.
     """
@@ -30,8 +31,7 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
     plan = Plan.load(sweep)
     if sweep.broken_edit is not None:  # to go on without a change that somebody made would be to undo it
         raise sweep.broken_edit
-    command.argv(plan.command, {}, plan.args, os.environ)  # no trial is claimed that could not be started
-    command.base_environment(os.environ, plan.env, threads=1)
+    rehearse(plan)
     said = SweepFile.model_validate(sweep.resolved).resources
     resources = Resources(slots or said.slots, said.gpus, said.gpu_memory, said.cpus, gpus)
     lease = liveness.Lease()
@@ -43,6 +43,13 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
         room = Slots(resources, sweep.name)
         member = liveness.join(sweep.layout, _worker(tuple(str(device) for device in room.devices)), lease)
     return Worker(sweep, plan, LocalExecutor(room), member, observer, switch, obeyed)
+
+
+def rehearse(plan: Plan) -> None:
+    """Raises SweepFileError or SpaceError for what would keep the first trial from being suggested or started."""
+    command.argv(plan.command, {}, plan.args, os.environ)
+    command.base_environment(os.environ, plan.env, threads=1)
+    plan.sampler.suggest(History(plan.space, plan.objectives, []), command.generator(plan.seed, 0))
 
 
 def _worker(devices: tuple[str, ...]) -> liveness.Worker:

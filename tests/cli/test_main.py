@@ -153,3 +153,19 @@ def test_another_system_is_refused_in_one_sentence(
         cli.main()
     assert left.value.code == 2
     assert "needs Linux, and this is darwin" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_nothing(build: Command, closed: str) -> None:
+    sweep = build()
+    sweep.ended(0.5)
+    command = f"{sys.executable} -c 'from sweeprun.cli import main; main()' best -f value {closed}"
+    assert subprocess.run(["sh", "-c", command], cwd=sweep.directory.parent.parent, check=False).returncode == 0
+
+
+def test_a_full_disk_behind_stdout_is_said(build: Command) -> None:
+    sweep = build()
+    sweep.ended(0.5)
+    command = f"{sys.executable} -c 'from sweeprun.cli import main; main()' best -f value >/dev/full"
+    done = subprocess.run(["sh", "-c", command], cwd=sweep.directory.parent.parent, check=False, capture_output=True)
+    assert (done.returncode, b"No space left" in done.stderr, b"Traceback" in done.stderr) == (75, True, False)
