@@ -85,7 +85,6 @@ class Worker:
     def work(self) -> Iterator[Event]:
         """Work until the sweep is finished or we are asked to leave. `halt` says in the end why."""
         yield Event("sweep_started", said={"dir": str(self._sweep.layout.directory)})
-        last_words: list[Event] = []
         try:
             self._refresh()
             while not self._over():
@@ -96,10 +95,11 @@ class Worker:
                 self._stay_seen()
                 self._refresh()
                 yield from self._news.halting(self.halt)
+                yield from self._news.noted("lock", self._sweep.lock_trouble)
                 yield from self._watch()
                 self._enforce()
         finally:
-            last_words += self._leave()
+            last_words = self._leave()
         yield from last_words
         reason, why = (self.halt.key, self.halt.why) if self.halt else ("", EXHAUSTED)
         yield Event("sweep_finished", said={"reason": reason, "why": why})

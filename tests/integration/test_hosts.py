@@ -9,6 +9,7 @@ import pytest
 
 from sweeprun.trials import TrialState
 
+
 def read_exit(sweep):
     """The end of trial 0's first run, once it is there."""
     path = sweep.layout.run(0, 1) / "exit.json"

@@ -93,7 +93,7 @@ def test_a_number_that_is_taken_is_read_and_the_next_one_asked_for(stage, claims
         if not asked:
             asked.append(trial)
             rival = Sweep(stage.directory)
-            create(rival, trial_of(other), TrialState.RUNNING, "new")
+            create(rival, trial_of(other), TrialState.RUNNING)
         return create(self, trial, *more)
 
     monkeypatch.setattr(Sweep, "create_trial", taken)

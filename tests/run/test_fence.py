@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from sweeprun.run.worker import Switch
@@ -139,3 +141,13 @@ def test_a_worker_that_is_told_to_leave_makes_no_further_claim(stage, slow_lock)
     slow_lock.append(lambda: switch.turn(1, "Ctrl-C"))
     list(stage.worker(lambda job: stage.losses(2.0, 1.0), slots=8, switch=switch).work())
     assert stage.states == ["complete"]
+
+
+def test_a_lock_that_is_done_without_is_said_once(stage, monkeypatch):
+    sweep = stage.sweep("budget: 3")
+    worker = stage.worker(lambda job: stage.losses(1.0))
+    worker._sweep.lock_trouble = "going on without the lock"
+    monkeypatch.setattr(Sweep, "lock", lambda self: nullcontext())
+    events = list(worker.work())
+    assert [event.said["text"] for event in events if event.name == "notice"] == ["going on without the lock"]
+    assert len(sweep.trials()) == 3
