@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sweeprun.store import founding
+from sweeprun.store.layout import Layout
 
 Command = Callable[..., Any]
 
@@ -98,3 +103,110 @@ def test_a_requirement_decides_the_exit_code_also_where_stdout_is_for_events(
     done = sweeprun("start", write(REPORTS), "--require", requirement, "--events", "-")
     assert done.code == code
     assert json.loads(done.out.splitlines()[-1])["event"] == "sweep_finished"
+
+
+CRASHES = "raise RuntimeError('no such layer: conv9')\n"
+
+
+def test_what_fails_is_said_with_its_last_words_once_and_added_up(write: Command, sweeprun: Command) -> None:
+    done = sweeprun("start", write(CRASHES), "--set", "budget.trials=3")
+    assert done.code == 4
+    assert done.err.count("  | RuntimeError: no such layer: conv9\n") == 1
+    assert "3 failed (crash 3 times); why: sweeprun show sweeps/demo 0" in done.err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("constraints: [x > 5]\n", "x > 5"),
+        ("env: {TOKEN: '${env:NO_SUCH_VARIABLE}'}\n", "NO_SUCH_VARIABLE"),
+        ("pruner: medain\n", "did you mean 'median'"),
+        ("repeats: {seeds: 3}\n", "not supported yet: repeats"),
+    ],
+)
+def test_a_start_that_cannot_begin_creates_nothing(
+    write: Command, sweeprun: Command, tmp_path: Path, more: str, said: str
+) -> None:
+    done = sweeprun("start", write(REPORTS, more))
+    assert done.code == 2
+    assert said in done.err
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_changed_file_is_refused_with_what_changed_and_the_ways_on(write: Command, sweeprun: Command) -> None:
+    file = write(REPORTS)
+    assert sweeprun("start", file).code == 0
+    done = sweeprun("start", file, "--set", "budget.trials=2")
+    assert done.code == 2
+    assert "-  trials: 1" in done.err
+    assert "+  trials: 2" in done.err
+    assert "sweeprun resume sweeps/demo --trials 2" in done.err
+    assert "--set name=demo-2" in done.err
+
+
+def test_a_key_that_came_with_an_upgrade_does_not_make_a_file_another(
+    write: Command, sweeprun: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(REPORTS)
+    assert sweeprun("start", file).code == 0
+    read = founding.read_manifest
+
+    def older(layout: Layout) -> dict[str, Any]:
+        manifest = read(layout)
+        del manifest["resolved"]["stop"]["grace"]
+        return manifest
+
+    monkeypatch.setattr(founding, "read_manifest", older)
+    assert sweeprun("start", file).code == 0
+
+
+def test_the_file_is_kept_byte_for_byte(write: Command, sweeprun: Command, tmp_path: Path) -> None:
+    file = write(REPORTS)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    sweeprun("start", file)
+    assert (tmp_path / "sweeps" / "demo" / "sweep.yaml").read_bytes() == file.read_bytes()
+
+
+def test_a_finished_sweep_says_so_and_resume_extends_it_by_what_is_missing(write: Command, sweeprun: Command) -> None:
+    file = write(REPORTS)
+    sweeprun("start", file)
+    again = sweeprun("start", file)
+    assert again.code == 0
+    assert "to try more: sweeprun resume sweeps/demo --trials N" in again.err
+    assert sweeprun("resume", "demo", "--trials", "3").code == 0
+    assert len(json.loads(sweeprun("trials", "demo", "--json").out)["trials"]) == 3
+    refused = sweeprun("resume", "demo", "--trials", "2")
+    assert (refused.code, "has 3 configurations already" in refused.err) == (2, True)
+
+
+def test_a_timeout_stops_the_trials_and_is_exit_code_124(write: Command, sweeprun: Command) -> None:
+    done = sweeprun("start", write("import time\ntime.sleep(60)\n"), "--timeout", "1s")
+    assert done.code == 124
+    assert "1 waiting" in sweeprun("status").out
+
+
+def test_smoke_runs_one_step_and_keeps_nothing(write: Command, sweeprun: Command, tmp_path: Path) -> None:
+    endless = "import sweeprun, time\nsweeprun.report(epoch=1, loss=0.5)\ntime.sleep(60)\n"
+    done = sweeprun("start", write(endless), "--smoke")
+    assert done.code == 0
+    assert "it works: step 1 reported loss 0.5" in done.err
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_events_are_json_lines_in_order_of_what_happened(write: Command, sweeprun: Command, tmp_path: Path) -> None:
+    reports = "import sweeprun\nsweeprun.report(epoch=1, loss=float('nan'), extra=1)\n"
+    sweeprun("start", write(reports, "on_nonfinite: ignore\n"), "--events", tmp_path / "events.jsonl")
+    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
+    names = [event["event"] for event in told]
+    assert names == ["sweep_started", "trial_started", "metric", "trial_completed", "sweep_finished"]
+    metric = told[2]
+    assert (metric["trial"], metric["values"], metric["nonfinite"]) == (0, {"loss": None, "extra": 1.0}, ["loss"])
+
+
+def test_a_reader_of_events_may_leave(build: Command, write: Command, tmp_path: Path) -> None:
+    sweeprun = f"{sys.executable} -c 'from sweeprun.cli import main; main()'"
+    file = write(REPORTS)
+    command = f"{sweeprun} start {file} --set budget.trials=5 --events - 2>/dev/null | head -n 1; {sweeprun} trials"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.count("complete") == 5
