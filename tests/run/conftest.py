@@ -220,7 +220,7 @@ class ScriptedExecutor(Executor):
             "unkillable": False,
         }
         if by != "launcher_lost":
-            (one.job.run_dir / "exit.json").write_text(json.dumps({"format": 1} | end))
+            (one.job.run_dir / "exit.json").write_text(json.dumps({"format": 1, "uid": one.job.uid} | end))
         del self.running[one.job.trial]
         self._leases[one.job.trial] = one.job.lease
         self._events.append(Ended(one.job.trial, **end))
