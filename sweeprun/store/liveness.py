@@ -110,7 +110,7 @@ class Observer:
     def __init__(self, layout: Layout, lease: Lease, clock: Callable[[], float] = time.monotonic):
         self._layout, self._lease, self._clock = layout, lease, clock
         self._workers: dict[str, Worker | None] = {}
-        self._dead: set[str] = set()
+        self._gone: set[str] = set()  # for good: a worker that is merely silent may wake
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     def worker(self, uuid: str) -> Worker | None:
@@ -120,12 +120,13 @@ class Observer:
         return self._workers[uuid]
 
     def alive(self, uuid: str) -> bool:
-        if uuid in self._dead:
+        if uuid in self._gone:
             return False
-        if not self._looks_alive(uuid):
-            self._dead.add(uuid)
+        if self._surely_gone(uuid):
+            self._gone.add(uuid)
             return False
-        return True
+        worker = self.worker(uuid)
+        return (worker is not None and worker.here) or self._beats(uuid)
 
     def workers(self) -> list[Worker]:
         """Every worker that may be alive."""
@@ -135,13 +136,11 @@ class Observer:
             return sorted((worker for worker in known if worker), key=lambda worker: (worker.started, worker.uuid))
         return []
 
-    def _looks_alive(self, uuid: str) -> bool:
+    def _surely_gone(self, uuid: str) -> bool:
         worker = self.worker(uuid)
         if os.path.lexists(self._layout.worker(uuid) / "left"):
-            return False
-        if worker is not None and worker.here:
-            return processes.start_time(worker.pid) == worker.start_time
-        return self._beats(uuid)
+            return True
+        return worker is not None and worker.here and processes.start_time(worker.pid) != worker.start_time
 
     def _beats(self, uuid: str) -> bool:
         try:
