@@ -27,9 +27,9 @@ from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial
 
 LADDER = (
-    "finishing the running trials, starting no more",
-    "stopping the running trials; they wait for a resume",
-    "killing the running trials; they wait for a resume",
+    "running trials finish, no more are started",
+    "running trials are stopped and wait for a resume",
+    "running trials are killed and wait for a resume",
 )
 NEXT = ("Ctrl-C again to stop them", "Ctrl-C again to kill them")
 
@@ -55,6 +55,8 @@ class Drive:
         ended_by = worker.halt.key if worker.halt else ""
         if ended_by == "trials":
             say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
+        elif ended_by in ("switch", "stop", "store", "failures"):
+            say(f"to go on: sweeprun resume {shown(sweep)}")
         failed = [trial for trial in worker.history.trials if trial.failure is not None and trial.state.final]
         if failed:
             say(_failures(failed, shown(sweep)))

@@ -85,7 +85,7 @@ def test_what_the_next_ctrl_c_would_do_is_said_while_it_can_be_typed(write: Comm
     interrupts = f"import os, signal\nos.kill({os.getpid()}, signal.SIGINT)\n"
     done = sweeprun("start", write(interrupts + REPORTS), "--set", "budget.trials=9")
     assert done.code == 130
-    asked = "SIGINT: finishing the running trials, starting no more"
+    asked = "SIGINT: running trials finish, no more are started"
     assert f"{asked} (Ctrl-C again to stop them)\n" in done.err
     assert f"ended: {asked}\n" in done.err
 
