@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweeprun.errors import SweeprunError
+from sweeprun.errors import ExitCode, SweeprunError
 from sweeprun.launch.channel import Channel
 from sweeprun.launch.events import Ended, Event, Order, SpawnFailed, Started
 from sweeprun.launch.prctl import become_subreaper
@@ -34,7 +34,7 @@ _LOST_S = 5.0
 class LauncherError(SweeprunError):
     """The launcher process cannot be started: no process or descriptor to be had."""
 
-    exit_code = 75
+    exit_code = ExitCode.CANNOT_WRITE
 
 
 class Launcher:

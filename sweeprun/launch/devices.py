@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sweeprun.errors import SweeprunError, UsageError
+from sweeprun.errors import ExitCode, SweeprunError, UsageError
 from sweeprun.launch.cgroups import cpu_quota
 
 
@@ -33,7 +33,7 @@ class Device:
 class DriverError(SweeprunError):
     """The NVIDIA driver is there and does not answer: a GPU has dropped out, or the driver was replaced under us."""
 
-    exit_code = 75
+    exit_code = ExitCode.CANNOT_WRITE
 
 
 class Nvml:

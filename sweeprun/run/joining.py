@@ -8,22 +8,22 @@ import socket
 import sys
 import time
 import uuid
+from dataclasses import replace
 
 from sweeprun import __version__, processes
 from sweeprun.executors.local import LocalExecutor
 from sweeprun.history import History
-from sweeprun.launch.slots import Resources, Slots
+from sweeprun.launch.slots import Slots
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Switch, Worker
-from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import durable, liveness
 from sweeprun.store.sweep import Sweep
 
 
 def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slots: int | None = None) -> Worker:
-    """Enter this process into `sweep`. Raises StoreError where the directory cannot be written, and what
-    `rehearse` does.
+    """Enter this process into `sweep`. Raises StoreError where the directory cannot be written, SweepFileError where
+    the command needs a variable that this environment lacks.
 
     `gpus` and `slots` bound what this worker takes, whatever the sweep file says.
     """
@@ -31,9 +31,8 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
     plan = Plan.load(sweep)
     if sweep.broken_edit is not None:  # to go on without a change that somebody made would be to undo it
         raise sweep.broken_edit
-    rehearse(plan)
-    said = SweepFile.model_validate(sweep.resolved).resources
-    resources = Resources(slots or said.slots, said.gpus, said.gpu_memory, said.cpus, gpus)
+    _check_environment(plan)
+    resources = replace(plan.resources, slots=slots or plan.resources.slots, only=gpus)
     lease = liveness.Lease()
     observer = liveness.Observer(sweep.layout, lease)
     with durable.writing(sweep.layout.workers):
@@ -46,10 +45,15 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
 
 
 def rehearse(plan: Plan) -> None:
-    """Raises SweepFileError or SpaceError for what would keep the first trial from being suggested or started."""
+    """Raises SweepFileError or SpaceError for what would keep the first trial from being suggested or started: asked
+    before a sweep is created."""
+    _check_environment(plan)
+    plan.sampler.suggest(History(plan.space, plan.objectives, []), command.generator(plan.seed, 0))
+
+
+def _check_environment(plan: Plan) -> None:
     command.argv(plan.command, {}, plan.args, os.environ)
     command.base_environment(os.environ, plan.env, threads=1)
-    plan.sampler.suggest(History(plan.space, plan.objectives, []), command.generator(plan.seed, 0))
 
 
 def _worker(devices: tuple[str, ...]) -> liveness.Worker:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sweeprun import registry
 from sweeprun.errors import SweepFileError
+from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Pruner
 from sweeprun.run import budget
@@ -46,6 +47,7 @@ class Plan:
     grace_s: float
     stop_signal: int
     store_patience_s: float
+    resources: Resources
     n_edits: int
 
     @classmethod
@@ -79,6 +81,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
+            resources=_resources(file),
             n_edits=n_edits,
         )
 
@@ -90,6 +93,11 @@ def settled(file: SweepFile) -> SweepFile:
     choice = auto.choose(file.space, file.budget.trials)
     named = type(file.algorithm)(name=choice.name, **file.algorithm.options)
     return file.model_copy(update={"algorithm": named})
+
+
+def _resources(file: SweepFile) -> Resources:
+    said = file.resources
+    return Resources(said.slots, said.gpus, said.gpu_memory, said.cpus)
 
 
 def _loaded(file: SweepFile, key: str, named: Named) -> Any:

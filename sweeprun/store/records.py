@@ -4,10 +4,10 @@ The first record creates the trial; each later one moves it to a state. Records 
 are the strings "nan", "inf", "-inf".
 
     every one  format id n uid state reason why at worker run until
-    created    number params notes origin configuration repeat seed parent, and how a record that leaves no run is
-    leaving    started seconds gpu_seconds memory_bytes skipped cut step last_step first values curve failure
-               (a run is left by any record after the one that made the trial run)
-    counting   counts: which of the trial's three counters it adds to
+    the first  number params notes origin configuration repeat seed parent
+    leaving a run (from running to anything)
+               started seconds gpu_seconds memory_bytes skipped cut step last_step first values curve failure
+    some       counts: which of the trial's three counters it adds to
 
 `reason` is a Reason where the state is waiting or running, else null; `why` is prose.
 """
