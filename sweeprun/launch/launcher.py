@@ -10,6 +10,7 @@ import errno
 import functools
 import math
 import os
+import select
 import selectors
 import signal
 import socket
@@ -92,7 +93,7 @@ class LauncherProcess:
             case "stop":
                 for tree in self._trees:
                     if tree.trial == message["trial"]:
-                        tree.stop(message["grace_s"], "stop", time.monotonic())
+                        self._stop(tree, message["grace_s"], "stop")
             case "fence":
                 self._fence_at = math.inf if message["after_s"] is None else _boot_clock() + message["after_s"]
                 self._fence_grace_s = message["grace_s"]
@@ -105,7 +106,7 @@ class LauncherProcess:
 
     def _stop_all(self, grace_s: float, by: str) -> None:
         for tree in self._trees:
-            tree.stop(grace_s, by, time.monotonic())
+            self._stop(tree, grace_s, by)
 
     def _spawn(self, order: Message, fds: list[int]) -> None:
         try:
@@ -126,6 +127,11 @@ class LauncherProcess:
 
     def _say_failed(self, trial: int, number: int, message: str) -> None:
         self._say({"event": "spawn_failed", "trial": trial, "errno": number, "message": message})
+
+    def _stop(self, tree: Tree, grace_s: float, by: str) -> None:
+        if tree.pipe is not None and _readable(tree.pipe):
+            self._hear(tree)  # it may have come to run meanwhile: then it is asked before it is killed
+        tree.stop(grace_s, by, time.monotonic())
 
     def _hear(self, tree: Tree) -> None:
         """Reads what the child says before it is the program: nothing and end of file when all is well."""
@@ -199,6 +205,12 @@ def _boot_clock() -> float:
 def _close_all(fds: Sequence[int]) -> None:
     for fd in fds:
         os.close(fd)
+
+
+def _readable(fd: int) -> bool:
+    poll = select.poll()  # select.select takes no descriptor above 1023
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _child_signals() -> int:
