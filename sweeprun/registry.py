@@ -62,6 +62,12 @@ def find(kind: Kind, name: str) -> type[Any]:
     return _only_class(kind, name, vars(module))
 
 
+def name_of(algorithm: object) -> str:
+    """What the sweep file calls the algorithm of this instance."""
+    module = type(algorithm).__module__
+    return module.rpartition(".")[2] if module.startswith("sweeprun.") else module
+
+
 def load(kind: Kind, name: str, options: Mapping[str, Json], seed: int = 0) -> Any:
     """An instance of algorithm `name` with `options` as its settings.
 

@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sweeprun import registry
 from sweeprun.cli.columns import varying
+from sweeprun.cli.outlook import gpu_s, left_s, saved_s, spent_s
 from sweeprun.cli.view import is_terminal, safe, say, short, span
 from sweeprun.history import History
+from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
+from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Worker
 from sweeprun.trials import Trial, TrialState
 
@@ -26,7 +30,7 @@ HEARTBEAT_S = 60.0
 BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = 2  # between columns
 _WIDEST = 24  # of a cell
-_AROUND = 6  # lines of the terminal that are no row of the table
+_AROUND = 7  # lines of the terminal that are no row of the table
 
 Show = Callable[[Event], None]
 
@@ -35,14 +39,14 @@ Show = Callable[[Event], None]
 def display(name: str, worker: Worker) -> Iterator[Show]:
     """What shows events to a person, on stderr: the live table where that is a terminal, else lines."""
     if not is_terminal(sys.stderr):
-        lines = Lines(lambda: worker.history)
+        lines = Lines(lambda: worker.plan, lambda: worker.history)
         with lines.heartbeat():
             yield lines.show
         return
     from rich.console import Console
     from rich.live import Live
 
-    table = LiveTable(name, lambda: worker.history)
+    table = LiveTable(name, lambda: worker.plan, lambda: worker.history)
     with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
         yield table.show
     say(table.notice)
@@ -66,8 +70,8 @@ class Failures:
 class Lines:
     """One line for each change of state, and a sign of life every minute."""
 
-    def __init__(self, history: Callable[[], History]):
-        self._history, self._said = history, time.monotonic()
+    def __init__(self, plan: Callable[[], Plan], history: Callable[[], History]):
+        self._plan, self._history, self._said = plan, history, time.monotonic()
         self._failures = Failures()
 
     def show(self, event: Event) -> None:
@@ -90,7 +94,8 @@ class Lines:
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(max(0.0, self._said + HEARTBEAT_S - time.monotonic())):
             if time.monotonic() - self._said >= HEARTBEAT_S:
-                self._say(_totals(self._history()))
+                history = self._history()
+                self._say(f"{_progress(self._plan(), history.trials)}; {_totals(history)}")
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
@@ -98,11 +103,11 @@ class Lines:
 
 
 class LiveTable:
-    """Totals, a row for each running trial and a column for each varying parameter, as many as the terminal has room
-    for, and the newest notice."""
+    """What is searched and how far it is, a row for each running trial and a column for each varying parameter, as
+    many as the terminal has room for, and the newest notice."""
 
-    def __init__(self, name: str, history: Callable[[], History]):
-        self._name, self._history = name, history
+    def __init__(self, name: str, plan: Callable[[], Plan], history: Callable[[], History]):
+        self._name, self._plan, self._history = name, plan, history
         self._device: dict[int, str] = {}
         self._failures = Failures()
         self.notice = ""
@@ -124,7 +129,8 @@ class LiveTable:
         room = max(3, size.lines - _AROUND)
         more = [Text(f"and {len(running) - room} more")] if len(running) > room else []
         table = self._table(history, running[:room], size.columns)
-        return Group(Text(f"{self._name}: {_totals(history)}"), table, *more, Text(self.notice))
+        heading = Text(f"{self._name}: {_progress(self._plan(), history.trials)}\n{_totals(history)}")
+        return Group(heading, table, *more, Text(self.notice))
 
     def _table(self, history: History, running: Sequence[Trial], width: int) -> Table:
         from rich.table import Table
@@ -136,6 +142,7 @@ class LiveTable:
             ["device", *(self._device.get(trial.number, "elsewhere") for trial in running)],
             ["step", *(str(trial.last_step or "") for trial in running)],
             [metric, *(short(trial.values.get(metric)) for trial in running)],
+            ["rank", *(_rank(trial, history) for trial in running)],
             ["curve", *(_sparkline(trial.curve.values.get(metric, ())) for trial in running)],
             *([name, *(short(trial.params.get(name)) for trial in running)] for name in varying(history.trials)),
         ]
@@ -198,6 +205,36 @@ def _totals(history: History) -> str:
         return states or "no trials yet"
     name = history.objectives[0].name
     return f"{states}; best {safe(name)} {short(best.values[name])} (trial {best.number})"
+
+
+def _progress(plan: Plan, trials: Sequence[Trial]) -> str:
+    """What is searched by what, how much of the budget is used, what it has cost and how long it will take."""
+    now, limit, n = time.time(), plan.budget.trials, configurations(trials)
+    algorithm, pruner = registry.name_of(plan.sampler), registry.name_of(plan.pruner)
+    saved, gpus = saved_s(trials), gpu_s(trials)
+    left = None if limit is None else left_s(trials, limit - n, now)
+    return ", ".join(
+        filter(
+            None,
+            (
+                algorithm if pruner == "none" else f"{algorithm} with {pruner}",
+                f"{n} of {limit} configurations" if limit else f"{n} configurations, no limit",
+                f"{span(spent_s(trials, now))} of training" + (f" ({gpus / 3600:.3g} GPU-hours)" if gpus else ""),
+                f"{span(saved)} saved by pruning" if saved else "",
+                f"about {span(left)} left" if left is not None else "",
+            ),
+        )
+    )
+
+
+def _rank(trial: Trial, history: History) -> str:
+    """Its place among all that were seen at the step where it is."""
+    metric = history.objectives[0]
+    own = history.curve(trial, metric).at(trial.last_step, best=False)
+    if own is None:
+        return ""
+    others = history.others(trial, metric, trial.last_step, best=False)
+    return f"{1 + int((others < own).sum())}/{1 + len(others)}"
 
 
 def _sparkline(values: Sequence[float]) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sweeprun.cli.outlook import left_s
 from sweeprun.cli.presence import Presence
 from sweeprun.cli.ranking import ranked, up_to_date
 from sweeprun.errors import SpaceError
@@ -46,7 +47,8 @@ class Standing:
         used = limits.used(trials, now, alive)
         reached = limits.reached(trials, [reporting.objective], now, alive)
         state, reason = _state(sweep, trials, bool(presence.workers), reached)
-        eta_s = _eta_s(trials, used["trials"], now) if state == "running" else None
+        limit, begun = used["trials"]["limit"], used["trials"]["used"] or 0.0
+        eta_s = None if limit is None or state != "running" else left_s(trials, limit - begun, now)
         return cls(sweep, reporting.objective, trials, presence, state, reason, used, eta_s, now)
 
     @property
@@ -133,19 +135,6 @@ def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
         return plan.space.size == History(plan.space, plan.objectives, trials).n_tried
     except SpaceError:  # more configurations than can be counted are more than can have been tried
         return False
-
-
-def _eta_s(trials: Sequence[Trial], configurations: dict[str, float | None], now: float) -> float | None:
-    """How long the rest will take if trials go on to take as long as they did, at as many at once as now."""
-    ended = [trial.seconds for trial in trials if trial.state.final and trial.runs]
-    running = [trial for trial in trials if trial.state is TrialState.RUNNING]
-    limit, used = configurations["limit"], configurations["used"]
-    if limit is None or used is None or not running or not any(trial.state is TrialState.COMPLETE for trial in trials):
-        return None
-    mean = sum(ended) / len(ended)
-    waiting = sum(trial.state is TrialState.WAITING for trial in trials)
-    begun = sum(max(0.0, mean - (now - trial.runs[-1].started)) for trial in running)
-    return (mean * (max(0.0, limit - used) + waiting) + begun) / len(running)
 
 
 def _worker(worker: Worker) -> dict[str, Json]:

@@ -40,7 +40,8 @@ UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
 
 
 class Worker:
-    """One process's work on a sweep: `list(worker.work())` is the whole of it."""
+    """One process's work on a sweep: `list(worker.work())` is the whole of it. It goes by `plan`, in which every change
+    that others made to the sweep is."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Worker:
 
     def _adopt(self, plan: Plan) -> None:
         """Go by `plan` from now on: ours at first, then what others have changed."""
-        self._plan = plan
+        self.plan = plan
         self._halting.adopt(plan)
         self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
         self._followed = Followed(self._sweep.layout, plan.reporting)
@@ -125,7 +126,7 @@ class Worker:
             self.halt = self._halting.stuck() or self.halt
 
     def _read(self) -> None:
-        if len(self._sweep.edits) > self._plan.n_edits:
+        if len(self._sweep.edits) > self.plan.n_edits:
             self._adopt(Plan.load(self._sweep))
         trials = self._sweep.trials()
         for live in self._live.values():
@@ -136,9 +137,9 @@ class Worker:
                 self._ask(live, "drop", f"worker {current.worker[:8]} has taken it over", grace_s=0.0)
             elif live.owned:
                 trials[live.record.number] = live.trial
-        if self._plan.needs_curves:
+        if self.plan.needs_curves:
             others = [t for t in trials if t.state is TrialState.RUNNING and t.number not in self._live]
-            for number, trial in self._followed.read(others, self._plan.reporting.first_step(trials)).items():
+            for number, trial in self._followed.read(others, self.plan.reporting.first_step(trials)).items():
                 trials[number] = trial
         if tuple(trials) != self._history.trials:  # most turns of the loop bring nothing new
             self._know(self._history.advance(trials))
@@ -184,8 +185,8 @@ class Worker:
         return job
 
     def _prepared(self, trial: Trial, lease: Lease) -> tuple[Job, Live]:
-        first = self._plan.reporting.first_step(self._history.trials)
-        return launching.prepare(self._plan, self._sweep, trial, lease, self._executor, first, self._clock())
+        first = self.plan.reporting.first_step(self._history.trials)
+        return launching.prepare(self.plan, self._sweep, trial, lease, self._executor, first, self._clock())
 
     def _may_start(self) -> bool:
         if self._fenced or self._switch.level or (self.halt is not None and self.halt.key != "trials"):
@@ -227,21 +228,21 @@ class Worker:
             self._fruitless = None  # its new owner may have let it go meanwhile, and only now could we take it
             yield lost_to_another(live.trial)
             return
-        request = live.wanted(self._plan, end)
+        request = live.wanted(self.plan, end)
         trial = live.over(end, now)
-        outcome = ended(end, request, trial, self._plan.reporting.objective.name, live.traces())
-        self._ledger.settle(trial, retried(outcome, trial, self._plan.retry))
+        outcome = ended(end, request, trial, self.plan.reporting.objective.name, live.traces())
+        self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
         trial = live.over(None, self._clock())
-        self._ledger.settle(trial, retried(self._spawning.failed(event), trial, self._plan.retry))
+        self._ledger.settle(trial, retried(self._spawning.failed(event), trial, self.plan.retry))
 
     def _watch(self) -> Iterator[Event]:
         for live in list(self._live.values()):
             measurements = live.read(self._clock())
             for measurement in measurements:
                 yield self._measured(live, measurement)
-            request = live.request or live.complaint(self._plan) or live.overdue(self._plan, self._clock())
+            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, self._clock())
             if request is not None and live.request is None:
                 self._ask(live, *request)
             elif request is None and measurements:
@@ -254,19 +255,19 @@ class Worker:
         trials = list(self._history.trials)
         trials[live.record.number] = live.trial
         self._history = self._history.advance(trials)
-        verdict = self._plan.pruner.verdict(live.trial, self._history)
+        verdict = self.plan.pruner.verdict(live.trial, self._history)
         if verdict.action is Action.STOP:
             self._ask(live, "prune", verdict.reason)
 
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
         live.ask(request, why)
-        self._executor.stop(live.record.number, self._plan.grace_s if grace_s is None else grace_s)
+        self._executor.stop(live.record.number, self.plan.grace_s if grace_s is None else grace_s)
 
     def _stay_seen(self) -> None:
-        silent_s = self._fence.beat(self._plan.grace_s)
+        silent_s = self._fence.beat(self.plan.grace_s)
         self._fenced = silent_s is not None
         if silent_s is not None:
-            why, grace_s = f"its worker could not show for {silent_s:.0f} s that it lives", self._plan.grace_s
+            why, grace_s = f"its worker could not show for {silent_s:.0f} s that it lives", self.plan.grace_s
             for live in self._live.values():
                 if live.request is None:
                     self._ask(live, "preempt", why, self._fence.grace_s(grace_s))
@@ -293,7 +294,7 @@ class Worker:
     def _leave(self) -> list[Event]:
         """End what runs and say what became of it; returns what there is to tell, if anybody still listens."""
         try:
-            happened = self._executor.close(self._plan.grace_s if self._switch.level < 3 else 0.0)
+            happened = self._executor.close(self.plan.grace_s if self._switch.level < 3 else 0.0)
             return [*self._heed(happened), *self._settle(last=True)]
         finally:
             self._member.leave()

@@ -16,7 +16,7 @@ from sweeprun.history import History
 from sweeprun.run.events import Event
 from sweeprun.run.plan import Plan
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import TrialState
+from sweeprun.trials import Curve, TrialState
 
 Command = Callable[..., Any]
 
@@ -24,6 +24,11 @@ Command = Callable[..., Any]
 def history(sweep: Any) -> History:
     plan = Plan.load(sweep.sweep)
     return History(plan.space, plan.objectives, Sweep(sweep.directory).trials())
+
+
+def seen(sweep: Any) -> tuple[Callable[[], Plan], Callable[[], History]]:
+    """What a worker of `sweep` shows of itself."""
+    return lambda: Plan.load(sweep.sweep), lambda: history(sweep)
 
 
 @pytest.fixture
@@ -46,11 +51,12 @@ def test_each_running_trial_has_a_row_with_its_parameters(build: Command, screen
     sweep = build()
     sweep.ended(0.25)
     trial = sweep.running(lr=0.5)
-    table = LiveTable("demo", lambda: history(sweep))
+    table = LiveTable("demo", *seen(sweep))
     table.show(Event("trial_started", trial, {"devices": ["0"]}))
-    totals, headings, row = (line.split() for line in screen(table).splitlines()[:3])
-    assert " ".join(totals) == "demo: 1 running, 1 complete; best val_loss 0.25 (trial 0)"
-    assert headings == ["trial", "device", "step", "val_loss", "curve", "lr"]
+    progress, totals, headings, row = (line.split() for line in screen(table).splitlines()[:4])
+    assert " ".join(progress) == "demo: random, 2 of 6 configurations, 10s of training, about 50s left"
+    assert " ".join(totals) == "1 running, 1 complete; best val_loss 0.25 (trial 0)"
+    assert headings == ["trial", "device", "step", "val_loss", "rank", "curve", "lr"]
     assert row == ["1", "0", "-", "0.5"]
 
 
@@ -60,7 +66,7 @@ def test_damaged_trials_are_no_failed_ones_in_the_totals(build: Command, screen:
     broken = sweep.ended(0.1)
     path = sweep.sweep.layout.state(broken.number, 2)
     path.write_bytes(path.read_bytes()[:-20])
-    assert screen(LiveTable("demo", lambda: history(sweep))).splitlines()[0].strip() == "demo: 1 failed"
+    assert screen(LiveTable("demo", *seen(sweep))).splitlines()[1].strip() == "1 failed"
 
 
 def test_columns_that_have_no_room_are_left_out_and_the_trials_number_never(build: Command, screen: Command) -> None:
@@ -70,8 +76,8 @@ def test_columns_that_have_no_room_are_left_out_and_the_trials_number_never(buil
     for value in (0.25, 0.75):
         sweep.params = dict.fromkeys(names, value)
         sweep.running(z=round(value * 2))
-    lines = screen(LiveTable("demo", lambda: history(sweep)), columns=80).splitlines()
-    assert lines[1].split() == ["trial", "device", "step", "val_loss", "curve", *names[:2], "z"]
+    lines = screen(LiveTable("demo", *seen(sweep)), columns=80).splitlines()
+    assert lines[2].split() == ["trial", "device", "step", "val_loss", "rank", "curve", *names[:2], "z"]
     assert max(map(len, lines)) <= 80
 
 
@@ -79,20 +85,20 @@ def test_rows_that_have_no_room_are_counted(build: Command, screen: Command) -> 
     sweep = build()
     for _ in range(30):
         sweep.running()
-    lines = screen(LiveTable("demo", lambda: history(sweep)), lines=24).splitlines()
+    lines = screen(LiveTable("demo", *seen(sweep)), lines=24).splitlines()
     assert len(lines) < 24
-    assert "and 12 more" in [line.strip() for line in lines]
+    assert "and 13 more" in [line.strip() for line in lines]
 
 
 def test_a_cell_that_is_very_long_is_cut(build: Command, screen: Command) -> None:
     sweep = build()
     sweep.running(layers="long " * 50)
-    assert f"{'long ' * 4}lon…" in screen(LiveTable("demo", lambda: history(sweep)), columns=120)
+    assert f"{'long ' * 4}lon…" in screen(LiveTable("demo", *seen(sweep)), columns=120)
 
 
 def test_a_notice_stands_below_the_table_until_the_next_one(build: Command, screen: Command) -> None:
     sweep = build()
-    table = LiveTable("demo", lambda: history(sweep))
+    table = LiveTable("demo", *seen(sweep))
     table.show(Event("notice", said={"text": "waiting: device 0 is in use"}))
     assert screen(table).splitlines()[-1].strip() == "waiting: device 0 is in use"
     table.show(Event("sweep_finished", said={"why": "all is done", "reason": "trials"}))
@@ -103,7 +109,7 @@ def test_elsewhere_than_on_a_terminal_a_change_of_state_is_a_line(
     build: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = build()
-    lines = Lines(lambda: history(sweep))
+    lines = Lines(*seen(sweep))
     trial = sweep.running()
     lines.show(Event("trial_started", trial, {"devices": []}))
     lines.show(Event("metric", trial, {"step": 1, "values": {"val_loss": 0.5}}))
@@ -130,6 +136,31 @@ def test_a_sweep_that_has_nothing_to_say_for_long_shows_that_it_lives(
 
     monkeypatch.setattr(live, "say", say)
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.01)
-    with Lines(lambda: history(sweep)).heartbeat():
+    with Lines(*seen(sweep)).heartbeat():
         assert twice.wait(10)
-    assert set(said) == {"1 running"}
+    assert all(line.startswith("random, 1 of 6 configurations") and line.endswith("; 1 running") for line in said)
+
+
+def test_a_running_trial_has_its_rank_among_all_that_came_to_its_step(build: Command, screen: Command) -> None:
+    sweep = build()
+    for value in (0.1, 0.2, 0.4):
+        sweep.ended(value, step=3)
+    trial = sweep.running()
+    known = history(sweep).trials
+    here = replace(known[trial.number], curve=Curve((3,), {"val_loss": (0.3,)}), last_step=3)
+    now = history(sweep).advance([*known[:-1], here])
+    shown = screen(LiveTable("demo", seen(sweep)[0], lambda: now))
+    assert "3/4" in shown.splitlines()[3].split()
+
+
+def test_what_pruning_saved_is_each_trials_own_pace_to_the_usual_end(build: Command, screen: Command) -> None:
+    sweep = build()
+    sweep.ended(0.1, step=10, seconds=100.0)
+    sweep.ended(0.9, TrialState.PRUNED, step=2, seconds=60.0)
+    assert "2m 40s of training, 4m 00s saved by pruning" in screen(LiveTable("demo", *seen(sweep))).splitlines()[0]
+
+
+def test_nothing_is_said_to_be_saved_before_a_trial_was_complete(build: Command, screen: Command) -> None:
+    sweep = build()
+    sweep.ended(0.9, TrialState.PRUNED, step=2, seconds=60.0)
+    assert "saved" not in screen(LiveTable("demo", *seen(sweep)))
