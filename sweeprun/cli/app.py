@@ -4,11 +4,14 @@ not pay for what `start` needs."""
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from sweeprun.errors import UsageError, near
 
 COMMANDS = {
     "check": "Validate a sweep file and say what was understood; nothing runs.",
@@ -25,17 +28,20 @@ COMMANDS = {
 
 
 class Commands(TyperGroup):
-    """Looks a command up as `sweeprun.cli.<name>.<name>`."""
+    """Looks a command up as `sweeprun.cli.<name>.<name>`; `import` is a word of Python, so: `import_`."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"sweeprun.cli.{cmd_name}")
+            raise UsageError(
+                f"there is no command {cmd_name!r}", near(cmd_name, COMMANDS) or "sweeprun --help lists them"
+            )
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"sweeprun.cli.{name}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name, help=module.__doc__)(getattr(module, cmd_name))
+        single.command(cmd_name, help=module.__doc__)(getattr(module, name))
         return get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

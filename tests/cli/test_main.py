@@ -64,7 +64,18 @@ def test_the_version_is_printed(sweeprun: Command) -> None:
     assert sweeprun("--version").out == f"{version('sweeprun')}\n"
 
 
-@pytest.mark.parametrize("words", [["bset"], ["best", "--nope"], ["status", "a", "b"], ["logs"]])
+def test_an_unknown_command_is_one_sentence_and_the_nearest_one(sweeprun: Command) -> None:
+    done = sweeprun("chekc", "--nope")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "sweeprun: there is no command 'chekc'\n  did you mean 'check'?\n"
+    assert "sweeprun --help lists them" in sweeprun("xyzzy").err
+
+
+def test_an_unknown_option_names_the_nearest_one(sweeprun: Command) -> None:
+    assert "--json" in sweeprun("best", "--jsn").err
+
+
+@pytest.mark.parametrize("words", [["best", "--nope"], ["status", "a", "b"], ["logs"]])
 def test_bad_usage_is_exit_code_2_on_stderr(sweeprun: Command, words: list[str]) -> None:
     done = sweeprun(*words)
     assert (done.code, done.out) == (2, "")
