@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeprun.cli.outlook import left_s
@@ -126,7 +126,9 @@ def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reache
 
 
 def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
-    """Costs the import of all that a worker needs: the last question to ask."""
+    """Costs the import of all that a worker needs, where it is not plain: the last question to ask."""
+    if _endless(sweep.resolved["parameters"]):
+        return False
     from sweeprun.history import History
     from sweeprun.run.plan import Plan
 
@@ -135,6 +137,18 @@ def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
         return plan.space.size == History(plan.space, plan.objectives, trials).n_tried
     except SpaceError:  # more configurations than can be counted are more than can have been tried
         return False
+
+
+def _endless(entries: Mapping[str, Json]) -> bool:
+    """Whether one of the parameters is a range of real numbers without steps."""
+    return any(_endless(each["parameters"]) if "parameters" in each else _is_real(each) for each in entries.values())
+
+
+def _is_real(entry: Mapping[str, Json]) -> bool:
+    if "any" in entry:
+        return any(map(_is_real, entry["any"]))
+    ends = [entry.get("min"), entry.get("max")]
+    return float in map(type, ends) and ends[0] != ends[1] and not entry.keys() & {"step", "repeat"}
 
 
 def _worker(worker: Worker) -> dict[str, Json]:

@@ -34,7 +34,7 @@ def opened(name: str | None, root: Path) -> Sweep:
         return Sweep(Path(name))
     if Layout(root / name).manifest.exists():
         return Sweep(root / name)
-    known = _names(root)
+    known = names(root)
     there = ", ".join(known) or "none"
     raise SweepNotFound(f"{name!r} is no sweep directory and no sweep under {root}; there: {there}", near(name, known))
 
@@ -57,9 +57,23 @@ def trial_of(sweep: Sweep, number: int) -> Trial:
     return trials[number]
 
 
+def names(root: Path) -> list[str]:
+    """The names of the sweeps under `root`, in alphabetical order; what may not be looked into counts as one."""
+    if not root.is_dir():
+        return []
+    return sorted(entry.name for entry in root.iterdir() if entry.name[0] != "." and _holds_sweep(entry))
+
+
+def _holds_sweep(directory: Path) -> bool:
+    try:
+        return Layout(directory).manifest.exists()
+    except PermissionError:
+        return True
+
+
 def _newest(root: Path) -> Sweep:
     found: list[Sweep] = []
-    for name in _names(root):
+    for name in names(root):
         try:
             found.append(Sweep(root / name))
         except SweeprunError as error:
@@ -67,9 +81,3 @@ def _newest(root: Path) -> Sweep:
     if not found:
         raise SweepNotFound(f"there is no sweep under {root}", "sweeprun start FILE, or name one with SWEEP or --root")
     return max(found, key=lambda sweep: float(sweep.manifest["created"]))
-
-
-def _names(root: Path) -> list[str]:
-    if not root.is_dir():
-        return []
-    return sorted(entry.name for entry in root.iterdir() if Layout(entry).manifest.exists() and entry.name[0] != ".")
