@@ -1,5 +1,6 @@
 """The search space: parameters, the tree they stand in, values <-> unit cube."""
 
+from sweeprun.space.completion import NotAllowedError, completed
 from sweeprun.space.composites import Linked, Mixture, Repeated
 from sweeprun.space.conditions import ALWAYS, Active, Condition, Holds, OneOf
 from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
@@ -23,9 +24,11 @@ __all__ = [
     "Linked",
     "Mixture",
     "Node",
+    "NotAllowedError",
     "OneOf",
     "Parameter",
     "Repeated",
     "Space",
+    "completed",
     "identity",
 ]

@@ -45,14 +45,15 @@ class Space:
     """The configurations that `declarations` allow and `constraints` do not reject.
 
     A configuration is a flat mapping of delivered names to JSON values; inactive names are absent. `parameters` are the
-    d searched ones, parents before children. A constraint that needs an inactive name does not apply.
+    d searched ones, parents before children; `names` are what it delivers, in the declared order. A constraint that
+    needs an inactive name does not apply.
     Raises SpaceError for a name declared twice, an unknown name, a circle of conditions.
     """
 
     def __init__(self, declarations: Iterable[Declaration], constraints: Iterable[Expression] = ()):
         declared = tuple(declarations)
         self.constraints = tuple(constraints)
-        self._names = tuple(name for declaration in declared for name in declaration.names)
+        self.names = tuple(name for declaration in declared for name in declaration.names)
         self._owners = _owners(declared)
         _check_names(declared, self.constraints, self._owners)
         self.declarations = _parents_first(declared, self._owners)
@@ -122,7 +123,16 @@ class Space:
             for name, value in drawn.items():
                 i = self._coordinates[name]
                 u[i], active[i] = self.parameters[i].to_unit(value), True
-        return (u, active) if set(self._names).issuperset(params) else None
+        return (u, active) if set(self.names).issuperset(params) else None
+
+    def misfit(self, params: Mapping[str, Json]) -> str | None:
+        """The first name that keeps `params` from being a configuration of this space, by its value or because it is
+        there or is not; None where there is none (see `encode`)."""
+        values: Params = {}
+        for declaration in self.declarations:
+            if _read(declaration, params, values) is None:
+                return declaration.names[0]
+        return next((name for name in params if name not in self.names), None)
 
     def sample(self, rng: np.random.Generator) -> Params:
         """A uniform draw that satisfies the constraints.
@@ -132,7 +142,7 @@ class Space:
         rejections: Counter[str] = Counter()
         for _ in range(MAX_DRAWS):
             params = self.decode(rng.random(len(self.parameters)))
-            objections = list(self._objections(params))
+            objections = list(self.objections(params))
             if not objections:
                 return params
             rejections.update(objections)
@@ -145,7 +155,7 @@ class Space:
 
     def satisfies(self, params: Mapping[str, Json]) -> bool:
         """Whether no constraint rejects this configuration and everything in it can be computed."""
-        return next(self._objections(params), None) is None
+        return next(self.objections(params), None) is None
 
     def failing(self, params: Mapping[str, Json]) -> list[Expression]:
         """The expressions that cannot be computed for this configuration: conditions, derived values, constraints."""
@@ -153,7 +163,8 @@ class Space:
         failed = [expression for d in self.declarations if (expression := failing(d, values))]
         return failed + [constraint for constraint in self.constraints if not constraint.computable(values)]
 
-    def _objections(self, params: Mapping[str, Json]) -> Iterator[str]:
+    def objections(self, params: Mapping[str, Json]) -> Iterator[str]:
+        """What speaks against a configuration, as the beginning of a sentence that ends with it."""
         values = self._with_elements(params)
         for constraint in self.constraints:
             if rejects(constraint, values):
@@ -188,7 +199,7 @@ class Space:
         return identity(dict(params))
 
     def _delivered(self, values: Params) -> Params:
-        return {name: values[name] for name in self._names if name in values}
+        return {name: values[name] for name in self.names if name in values}
 
     def _with_elements(self, params: Mapping[str, Json]) -> Params:
         """`params` and the elements of its repeated lists under their own names."""
