@@ -41,6 +41,8 @@ def completed(space: Space, given: Mapping[str, Json], rng: np.random.Generator)
         try:
             return _drawn(space, wanted, rng)
         except SpaceError as conflict:
+            if isinstance(conflict, NotAllowedError) and not _left_open(space, conflict.name, wanted):
+                raise  # as it would be in every draw
             counts[conflict.message] += 1
             conflicts[conflict.message] = conflict
     raise conflicts[counts.most_common(1)[0][0]]
@@ -114,6 +116,19 @@ def _drawn(space: Space, wanted: Mapping[str, Json], rng: np.random.Generator) -
             f"{objection} what was drawn with {_said(wanted)}" if wanted else f"{objection} what was drawn"
         )
     return params
+
+
+def _left_open(space: Space, name: str, wanted: Mapping[str, Json]) -> bool:
+    """Whether anything that decides about `name` is drawn."""
+    names, seen = [name], {name}
+    while names:
+        owner = space.owners[names.pop()]
+        new = (owner.when.names | owner.uses) - seen
+        if any(space.owners[each].searched and each not in wanted for each in new):
+            return True
+        names += new
+        seen |= new
+    return False
 
 
 def _chosen(declaration: Declaration, wanted: Mapping[str, Json], values: Params, rng: np.random.Generator) -> Params:

@@ -45,8 +45,8 @@ class Space:
     """The configurations that `declarations` allow and `constraints` do not reject.
 
     A configuration is a flat mapping of delivered names to JSON values; inactive names are absent. `parameters` are the
-    d searched ones, parents before children; `names` are what it delivers, in the declared order. A constraint that
-    needs an inactive name does not apply.
+    d searched ones, parents before children; `names` are what it delivers, in the declared order; `owners` tells of
+    them and of elements of lists who delivers each. A constraint that needs an inactive name does not apply.
     Raises SpaceError for a name declared twice, an unknown name, a circle of conditions.
     """
 
@@ -54,9 +54,9 @@ class Space:
         declared = tuple(declarations)
         self.constraints = tuple(constraints)
         self.names = tuple(name for declaration in declared for name in declaration.names)
-        self._owners = _owners(declared)
-        _check_names(declared, self.constraints, self._owners)
-        self.declarations = _parents_first(declared, self._owners)
+        self.owners = _owners(declared)
+        _check_names(declared, self.constraints, self.owners)
+        self.declarations = _parents_first(declared, self.owners)
         searched = [
             (parameter, declaration.when.also(condition))
             for declaration in self.declarations
@@ -86,7 +86,7 @@ class Space:
             if name in self._coordinates:
                 found.add(self._coordinates[name])
             elif name not in seen:
-                owner = self._owners[name]
+                owner = self.owners[name]
                 names += [*(parameter.name for parameter, _ in owner.searched), *owner.uses]
             seen.add(name)
         return tuple(sorted(found))
@@ -175,7 +175,7 @@ class Space:
 
     @cached_property
     def _configurations(self) -> Configurations:
-        return Configurations(self.declarations, self.constraints, self._owners)
+        return Configurations(self.declarations, self.constraints, self.owners)
 
     @property
     def size(self) -> int | None:
