@@ -16,7 +16,7 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"cli"},
     {"run", "analysis", "optimizer"},
     {"samplers", "pruners", "executors"},
-    {"store", "spec", "history", "launch"},
+    {"store", "spec", "history", "launch", "starter"},
     {"space", "registry", "client"},
     {"objective"},
     {"trials"},

@@ -14,6 +14,7 @@ from typer.main import get_command
 from sweeprun.errors import UsageError, near
 
 COMMANDS = {
+    "init": "Write a first sweep file: an example that runs, or a proposal for a script of yours.",
     "check": "Validate a sweep file and say what was understood; nothing runs.",
     "start": "Create the sweep of a file, or join it, and work on it.",
     "resume": "Go on with a sweep after a stop, a crash or a finished budget.",
@@ -24,6 +25,7 @@ COMMANDS = {
     "trials": "List the trials: filter, sort, choose columns.",
     "show": "Everything about one trial.",
     "logs": "What a trial printed.",
+    "export": "Every trial as csv or jsonl.",
     "doctor": "What this machine, this file system and the trials' interpreter can do.",
 }
 

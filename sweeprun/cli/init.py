@@ -1,0 +1,103 @@
+"""Write a first sweep file: an example that runs, or what to try with a script of your own.
+
+--from-argparse reads a script's arguments and what it prints, without running it, and proposes what to search. Nothing
+that is there already is overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeprun.cli.view import say
+from sweeprun.errors import UsageError
+from sweeprun.spec.json_schema import schema
+from sweeprun.spec.sweepfile import SweepFile
+from sweeprun.starter.document import SCHEMA_FILE
+from sweeprun.starter.proposal import Proposal, propose
+from sweeprun.starter.source import ModuleName
+
+DEFAULT = "sweep.yaml"
+
+Where = Annotated[
+    Path, typer.Argument(metavar="PATH", help=f"The sweep file to write, or a directory for {DEFAULT}.")
+]
+Script = Annotated[Path | None, typer.Option("--from-argparse", help="Propose a sweep of this script.")]
+
+
+def init(path: Where = Path(DEFAULT), script: Script = None) -> None:
+    """Write a first sweep file."""
+    file = path / DEFAULT if path.is_dir() else path
+    _check_free(file, "another name: sweeprun init other.yaml")
+    if script is None:
+        new = _example(file)
+        hints = ["the script is an example: change it, or read your own: sweeprun init mine.yaml --from-argparse my.py"]
+    else:
+        proposal = _proposal(script, file)
+        new, hints = {file: proposal.text}, _remarks(proposal)
+    SweepFile.parse(new[file], file)  # a file of this name may not be one that start takes
+    for name, text in new.items():
+        _write(name, text)
+    _write_schema(file.with_name(SCHEMA_FILE))
+    for hint in hints:
+        say(f"note: {hint}")
+    say(f"wrote {' and '.join(map(str, new))}; next:")
+    for line in (f"check {file} --draw 3", f"start {file} --smoke", f"start {file}"):
+        say(f"  sweeprun {line}")
+
+
+def _check_free(file: Path, otherwise: str) -> None:
+    if os.path.lexists(file):
+        raise UsageError(f"{file} is there already, and is not overwritten", otherwise)
+    if not file.parent.is_dir():
+        raise UsageError(f"{file}: there is no directory {file.parent}", f"mkdir -p {file.parent}")
+
+
+def _example(file: Path) -> dict[Path, str]:
+    """The example's files under the names that they get."""
+    script = file.with_name("train.py")
+    _check_free(script, f"to propose a sweep of it: sweeprun init {file} --from-argparse {script}")
+    example = resources.files("sweeprun.starter") / "example"
+    text = (example / DEFAULT).read_text().replace(DEFAULT, file.name)
+    return {file: text, script: (example / "train.py").read_text()}
+
+
+def _proposal(script: Path, file: Path) -> Proposal:
+    def local(module: ModuleName) -> str | None:
+        base = script.parent.joinpath(*module)
+        found = next((each for each in (base.with_suffix(".py"), base / "__init__.py") if each.is_file()), None)
+        return _text(found) if found else None
+
+    return propose(_text(script), os.path.relpath(script, file.parent), str(file), local)
+
+
+def _text(script: Path) -> str:
+    try:
+        return script.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{script} is not UTF-8 text: byte {error.start}") from None
+    except OSError as error:
+        raise UsageError(f"{script} cannot be read: {error.strerror}") from None
+
+
+def _remarks(proposal: Proposal) -> list[str]:
+    return [*proposal.placed.notes, *proposal.metrics.warnings]
+
+
+def _write(file: Path, text: str) -> None:
+    with file.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _write_schema(file: Path) -> None:
+    """Beside the sweep file, for editors; one that is there already may be another version's, and stays."""
+    text = json.dumps(schema(), indent=1) + "\n"
+    if not file.exists():
+        _write(file, text)
+    elif file.read_text(encoding="utf-8", errors="replace") != text:
+        say(f"note: {file} is of another version and stays; remove it and run init again to renew it")

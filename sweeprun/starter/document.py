@@ -1,0 +1,162 @@
+"""The text of a proposed sweep file: every line with its reason."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from sweeprun.starter.arguments import Arguments
+from sweeprun.starter.metrics import Metrics
+from sweeprun.starter.placement import Line, Placement
+from sweeprun.trials import Json
+
+SCHEMA_FILE = "sweeprun.schema.json"
+MODELINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"
+
+_COMMENT_COLUMN = 56
+_WIDTH = 118
+_PLAIN = re.compile(r"[A-Za-z_][\w./+-]*")
+_NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf"})
+_THREE_WAYS = """\
+# The script does not say yet how a trial went. Three ways to tell, any one of them:
+#   1. it prints one JSON object a line, {"epoch": 1, "val_loss": 0.41}:     metrics_from: stdout
+#   2. import sweeprun; sweeprun.report(epoch=1, val_loss=0.41) in the script: nothing to say here
+#   3. it prints "epoch 1 val_loss 0.41" or the like:
+# metrics_from: {regex: 'epoch (?P<epoch>\\d+) val_loss (?P<val_loss>[-+.\\w]+)'}
+"""
+
+
+def document(file: str, script: str, arguments: Arguments, placed: Placement, metrics: Metrics) -> str:
+    """The text of `file`, for `script`, whose path is relative to it."""
+    parts = (
+        _heading(file, script),
+        _command(script, arguments, placed),
+        _metrics(metrics),
+        "parameters:" + ("" if placed.searched or placed.fixed else " {}"),
+        *_section("searched, the most important first", placed.searched),
+        *_section("fixed", placed.fixed),
+        *_section("may be searched, too: take the # away", placed.suggested, commented=True),
+        *_section("left as they are in the script", placed.alone, commented=True),
+        _ending(placed, metrics),
+    )
+    return "\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def flow(value: Json) -> str:
+    """A value as it is written on one line of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT else json.dumps(value)
+    return json.dumps(value)
+
+
+def _number(value: float) -> str:
+    """The shortest form that reads back the same: `1e-4`, `0.05`."""
+    if not math.isfinite(value):
+        return f"{'-' if value < 0 else ''}.inf" if math.isinf(value) else ".nan"
+    if value == 0 or 1e-2 <= abs(value) < 1e5:
+        return repr(value)
+    return f"{Decimal(repr(value)).normalize():e}".replace("e+", "e")
+
+
+def _heading(file: str, script: str) -> str:
+    return f"""{MODELINE}
+#
+# What to try with {script}: proposed from the script's text, which was not run. Change what you know better, then
+#
+#     sweeprun check {file} --draw 3     # what it means, and three commands as they would be started
+#     sweeprun start {file} --smoke      # one trial, one step: does it work at all?
+#     sweeprun start {file}
+"""
+
+
+def _command(script: str, arguments: Arguments, placed: Placement) -> str:
+    words = ["python", script, *([arguments.command] if arguments.command else []), *placed.words]
+    lines = [f"# {note}" for note in placed.notes]
+    if others := [name for name in arguments.commands if name != arguments.command]:
+        lines.append(f"# {arguments.command} is one of the script's subcommands; the others: {', '.join(others)}")
+    lines.append(f"command: {_scalar(' '.join([*map(_word, words), '${args}']))}")
+    if placed.switches:
+        lines.append(_with_comment("args: flags", "true is written --name, false is left out"))
+    return "\n".join(lines)
+
+
+def _word(word: str) -> str:
+    return word if "${" in word and " " not in word else shlex.quote(word)
+
+
+def _scalar(text: str) -> str:
+    """Text as a plain scalar where YAML reads it back as that, in quotes elsewhere."""
+    special = re.search(r": | #|:$|^[^A-Za-z/.]", text)
+    return json.dumps(text) if special else text
+
+
+def _metrics(metrics: Metrics) -> str:
+    objective = f"metric: {{name: {flow(metrics.name)}, goal: {metrics.goal}}}"
+    lines = ["", *(f"# {warning}" for warning in metrics.warnings), _with_comment(objective, metrics.why)]
+    if metrics.step != "epoch":
+        lines.append(_with_comment(f"step: {metrics.step}", "what counts its progress"))
+    if metrics.read is None:
+        return "\n".join([*lines, _THREE_WAYS])
+    if metrics.read != "file":
+        lines += _metrics_from(metrics.read, metrics.origin)
+    return "\n".join([*lines, ""])
+
+
+def _metrics_from(read: Json, origin: str) -> Iterator[str]:
+    if isinstance(read, str):
+        yield _with_comment(f"metrics_from: {read}", origin)
+        return
+    yield _with_comment("metrics_from:", origin)
+    [(kind, given)] = read.items()
+    if isinstance(given, str):
+        yield f"  {kind}: {_quoted(given)}"
+        return
+    yield f"  {kind}:"
+    yield from (f"    - {_quoted(text)}" for text in given)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _section(title: str, lines: Sequence[Line], commented: bool = False) -> Iterator[str]:
+    if not lines:
+        return
+    yield f"  # {title}"
+    for line in lines:
+        yield _with_comment(f"  {'# ' if commented else ''}{flow(line.name)}: {_shown(line.entry)}", line.why)
+
+
+def _shown(entry: Json) -> str:
+    return " ".join(flow(entry).split())
+
+
+def _ending(placed: Placement, metrics: Metrics) -> str:
+    n_trials = max(20, 10 * len(placed.searched))
+    lines = ["", _with_comment(f"budget: {n_trials}", "trials; ten for each parameter that is searched is a start")]
+    if metrics.read is not None:
+        lines.append(
+            _with_comment("# pruner: {name: median, warmup: 3}", "ends trials early that stay behind the others")
+        )
+    return "\n".join(lines)
+
+
+def _with_comment(text: str, comment: str) -> str:
+    """`text` with its reason beside it, in one column; above it where both have no room on a line."""
+    if not comment:
+        return text
+    beside = f"{text:<{_COMMENT_COLUMN}}  # {comment}"
+    if len(beside) <= _WIDTH:
+        return beside
+    indent = " " * (len(text) - len(text.lstrip()))
+    return f"{indent}# {comment}\n{text}"
