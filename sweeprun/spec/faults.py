@@ -14,10 +14,14 @@ from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import Document, KeyPath, Position
 
 E = TypeVar("E", bound=SweepFileError)
-_WANDB = frozenset(
-    {"program", "method", "early_terminate", "run_cap", "entity", "project", "controller"}
-    | {"distribution", "mu", "sigma", "q"}
-)
+_OF_WANDB = {  # its words, which people know, in ours
+    "program": "command",
+    "method": "algorithm",
+    "early_terminate": "pruner",
+    "run_cap": "budget.trials",
+    "distribution": "log: true, or step",
+    "q": "step",
+}
 _SHAPES = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -29,9 +33,9 @@ _SHAPES = {
 
 
 def explained(error: ValidationError, document: Document, root: type[Language]) -> SweepFileError:
-    """The fault that stands first in the file; one that shows a W&B sweep file goes before all others."""
+    """The fault that stands first in the file."""
     faults = [_fault(dict(detail), document, root) for detail in error.errors(include_url=False)]
-    return min(faults, key=lambda fault: (not isinstance(fault, NotSupportedYet), fault.line, fault.column))
+    return min(faults, key=lambda fault: (fault.line, fault.column))
 
 
 def located(error: MisdeclaredError, document: Document) -> SweepFileError:
@@ -65,12 +69,12 @@ def _fault(detail: dict[str, Any], document: Document, root: type[Language]) -> 
 
 def _unknown_key(path: KeyPath, document: Document, root: type[Language]) -> SweepFileError:
     key, model = str(path[-1]), language_at(root, path[:-1])
-    if key in _WANDB:
-        message = f"not supported yet: {dotted(path)} (this looks like a W&B sweep file)"
-        return _at(NotSupportedYet, message, document, path, "write command, metric and parameters in its place")
     allowed = sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
     message = f"unknown key {dotted(path)}; allowed: {', '.join(allowed)}"
-    return _at(SweepFileError, message, document, path, near(key, allowed))
+    hint = near(key, allowed)
+    if key in _OF_WANDB:
+        hint = f"here W&B's {key} is {_OF_WANDB[key]}; a W&B sweep file without keys of sweeprun's runs as it is"
+    return _at(SweepFileError, message, document, path, hint)
 
 
 def _at(kind: type[E], message: str, document: Document, path: KeyPath, hint: str | None = None) -> E:

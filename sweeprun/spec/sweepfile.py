@@ -40,6 +40,8 @@ from sweeprun.spec.sections import (
     Validation,
     WarmStart,
 )
+from sweeprun.spec.wandb.draft import Translation
+from sweeprun.spec.wandb.translation import recognised, translate
 from sweeprun.spec.words import shown
 from sweeprun.trials import Json
 
@@ -116,6 +118,7 @@ class SweepFile(Language):
     _notes: tuple[str, ...] = PrivateAttr(())
     _source: bytes = PrivateAttr(b"")
     _document: yaml12.Document = PrivateAttr(yaml12.Document("", None, {}, {}))
+    _translation: Translation | None = PrivateAttr(None)
 
     @classmethod
     def load(cls, path: Path, overrides: Sequence[str] = ()) -> SweepFile:
@@ -132,8 +135,24 @@ class SweepFile(Language):
         document = yaml12.load(source, str(file))
         if not isinstance(document.value, dict):
             raise SweepFileError("a sweep file is a mapping: command, metric, parameters ...", str(file), 1, 1)
+        translation = cls._translated(document, file.parent)
+        document = translation.document if translation else document
         for text in overrides:
             document = override(document, text, cls)
+        if translation is not None:
+            translation.check(document)
+        sweep = cls._validated(document, file)
+        sweep._translation = translation
+        sweep._source = source if isinstance(source, bytes) else source.encode()
+        return sweep
+
+    @classmethod
+    def _translated(cls, document: yaml12.Document, directory: Path) -> Translation | None:
+        ours = {field.alias or name for name, field in cls.model_fields.items()}
+        return translate(document, directory) if recognised(document.value, ours) else None
+
+    @classmethod
+    def _validated(cls, document: yaml12.Document, file: Path) -> SweepFile:
         written = {"name": file.stem, **document.value}
         try:
             sweep = cls.model_validate(written)
@@ -146,7 +165,6 @@ class SweepFile(Language):
         absolute = sweep.model_copy(update={"workdir": os.path.abspath(file.parent / sweep.workdir)})
         absolute._notes = tuple(_notes(sweep, str(written["name"])))
         absolute._document = document
-        absolute._source = source if isinstance(source, bytes) else source.encode()
         return absolute
 
     @model_validator(mode="after")
@@ -186,7 +204,12 @@ class SweepFile(Language):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know and nothing is wrong with, a sentence each."""
-        return self._notes
+        return (*map(str, self._translation.notes if self._translation else ()), *self._notes)
+
+    @property
+    def translation(self) -> Translation | None:
+        """What became of a W&B sweep file's keys, where it was one."""
+        return self._translation
 
     def resolved(self) -> dict[str, Json]:
         """Everything, defaults included, as strict JSON."""

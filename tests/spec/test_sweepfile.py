@@ -52,7 +52,9 @@ def test_everything_that_the_language_has_is_understood():
     sweep = SweepFile.load(EVERYTHING)
     assert sweep.budget.wall == 12 * 3600
     assert sweep.resources.gpu_memory == 10 * 2**30
-    assert sweep.pruner.options == {"metric": "val_acc", "min": 3, "max": 81, "eta": 3, "mode": "promote"}
+    assert sweep.pruner.options == {
+        "metric": "val_acc", "goal": "maximize", "quantile": 0.5, "startup": 4, "warmup": 3, "interval": 1
+    }  # fmt: skip
     assert [metric.name for metric in sweep.derived] == ["utility"]
     assert sweep.objectives[1] == Objective("latency_ms", "minimize", 100)
     assert sweep.space.size is None
@@ -89,11 +91,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ("budgt: 30", "unknown key budgt", "did you mean 'budget'?"),
         ("budget: {trails: 30}", "unknown key budget.trails", "did you mean 'trials'?"),
         ("metrics: [{name: a, gaol: minimize}]", "unknown key metrics.0.gaol", "did you mean 'goal'?"),
-        ("program: train.py", "not supported yet: program (this looks like a W&B sweep file)", None),
-        ("method: bayes", "not supported yet: method", None),
+        (
+            "program: train.py",
+            "unknown key program; allowed: ",
+            "here W&B's program is command; a W&B sweep file without keys of sweeprun's runs as it is",
+        ),
+        ("method: bayes", "unknown key method; allowed: ", None),
         ("budget: -3", "budget.trials must be a whole number, at least 1, not -3", None),
         ("budget: {wall: 3x}", "budget.wall must be a duration such as 90", None),
-        ("args: equal", "args must be equals, space, hydra, flags, json or none, not 'equal'", None),
+        ("args: equal", "args must be equals, space, hydra, flags, json, file, wandb or none, not 'equal'", None),
         ("version: 2", "version must be 1, not 2", None),
         ("seed: 1.5", "seed must be a whole number", None),
         ("seed: -1", "seed must be a whole number, at least 0, not -1", None),

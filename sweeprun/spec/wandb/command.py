@@ -1,0 +1,146 @@
+"""`program` and `command` of a W&B sweep file.
+
+W&B's agent puts a macro's value in where the macro is a word of its own, and starts the words as they are: no shell.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from sweeprun.errors import near
+from sweeprun.spec.wandb.draft import Draft
+from sweeprun.spec.words import shown
+from sweeprun.spec.yaml12 import KeyPath
+from sweeprun.trials import Json
+
+_STYLES = {  # what follows `args` in a macro's name: how the arguments are written
+    "": "wandb",
+    "_no_hyphens": "hydra",
+    "_no_boolean_flags": "flags",
+    "_json": "json",
+    "_json_file": "file",
+    "_no_equals": "space",
+}
+_KNOWN = ("env", "interpreter", "program", *(f"args{ending}" for ending in _STYLES))
+_MACRO = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"\$\{envvar:([A-Za-z_][A-Za-z0-9_]*)\}")
+_ASSIGNMENT_OR_OPTION = re.compile(r"-.*|[A-Za-z_][A-Za-z0-9_]*=.*")
+_SHELL = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"})
+_PATH = ("command",)
+
+
+def translate(draft: Draft, program: Json, command: Json) -> None:
+    """Puts `command` and `args` into the draft."""
+    if command is None:
+        _default(draft, program)
+        return
+    if isinstance(command, str):
+        why = "split into words; W&B itself ignores a command that is no list, and starts python PROGRAM"
+        draft.note(_PATH, _PATH, "a command in one text", "a list", why)
+        command = _split(command)
+    if not isinstance(command, list):
+        draft.put(_PATH, command, _PATH)  # whatever it is, our own language refuses it
+        return
+    _Words(draft, program, [_text(word) for word in command]).translate()
+
+
+def _default(draft: Draft, program: Json) -> None:
+    if not isinstance(program, str) or not program:
+        message = f"program must be the file to run, not {shown(program)}, where there is no command"
+        draft.refuse(_PATH, ("program",), message, "--set command='python train.py ${args}'")
+        return
+    why = ""
+    if not program.endswith(".py"):
+        why = f"python is started with {shown(program)}, as W&B does it"
+    draft.put(_PATH, ["python", program, "${args}"], ("program",))
+    draft.note(_PATH, ("program",), f"program {program}", f"command python {program} ${{args}}", why)
+    _arguments(draft, "", ("program",))
+
+
+def _split(command: str) -> Json:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command  # refused, with its place, when our own language is read
+
+
+def _text(word: Json) -> Json:
+    """A number or a truth value as W&B's agent makes a text of it."""
+    return str(word) if isinstance(word, bool | int | float) else word
+
+
+def _arguments(draft: Draft, ending: str, origin: KeyPath) -> None:
+    style = _STYLES[ending]
+    draft.put(("args",), style, origin)
+    if ending:
+        draft.note(("args",), origin, f"${{args{ending}}}", f"${{args}} with args: {style}")
+
+
+class _Words:
+    """The words of one command, on their way into ours."""
+
+    def __init__(self, draft: Draft, program: Json, words: Sequence[Json]):
+        self.draft = draft
+        self.program = program
+        self.words = words
+        self.endings: list[str] = []
+
+    def translate(self) -> None:
+        self.draft.put(_PATH, [word for i in range(len(self.words)) for word in self.word(i)], _PATH)
+        if len(self.endings) > 1:
+            message = "the command hands the parameters over more than once"
+            self.draft.refuse(_PATH, _PATH, message, f"keep one of {', '.join(f'${{args{e}}}' for e in self.endings)}")
+        if not self.endings:
+            self.draft.put(("args",), "none", _PATH)
+            why = "the program finds its parameters in wandb.config, or in the JSON file $SWEEPRUN_PARAMS"
+            self.draft.note(("args",), _PATH, "a command without ${args}", "args none", why)
+
+    def word(self, i: int) -> Iterator[Json]:
+        word, origin = self.words[i], (*_PATH, i)
+        macro = _MACRO.fullmatch(word) if isinstance(word, str) else None
+        if not isinstance(word, str):
+            yield word
+        elif macro is None or _VARIABLE.fullmatch(word):
+            yield self.plain(word, origin)
+        elif macro[1] not in _KNOWN:
+            hint = near(macro[1], _KNOWN) or f"there are ${{{'}, ${'.join(_KNOWN)}}} and ${{envvar:NAME}}"
+            message = f"command: there is no macro {word}; W&B leaves such a word out without a warning"
+            self.draft.refuse(_PATH, origin, message, hint)
+        elif macro[1].startswith("args"):
+            yield from self.arguments(macro[1].removeprefix("args"), origin)
+        elif macro[1] == "program":
+            yield from self.named_program(origin)
+        elif macro[1] == "interpreter":
+            yield "python"
+        elif any(isinstance(word, str) and _ASSIGNMENT_OR_OPTION.fullmatch(word) for word in self.words[i + 1 : i + 2]):
+            yield "/usr/bin/env"  # it does more here than to find the next word
+
+    def arguments(self, ending: str, origin: KeyPath) -> Iterator[str]:
+        if not self.endings:
+            _arguments(self.draft, ending, origin)
+        self.endings.append(ending)
+        yield "${args}"
+
+    def named_program(self, origin: KeyPath) -> Iterator[str]:
+        if isinstance(self.program, str) and self.program:
+            yield self.program
+            return
+        message = "the command has ${program}, and there is no program"
+        self.draft.refuse(_PATH, origin, message, "add `program: train.py`")
+
+    def plain(self, word: str, origin: KeyPath) -> str:
+        known = _VARIABLE.sub(r"${env:\1}", word)
+        if known != word:
+            self.draft.note(_PATH, origin, f"command: {word}", known)
+        for other in _MACRO.finditer(_VARIABLE.sub("", word)):
+            why = "W&B replaces a macro only where it is a word of its own"
+            if other[1] not in _KNOWN:
+                why = "sweeprun has no such macro, and cannot hand it over as it is written"
+            message = f"command: {shown(word)} has {other[0]} in it; {why}"
+            self.draft.refuse(_PATH, origin, message, "one word of the command in each item of the list")
+        if word in _SHELL:
+            why = "handed to the program as it is: no shell reads the command, here or with W&B"
+            self.draft.note(_PATH, origin, f"command: {word}", word, why)
+        return known

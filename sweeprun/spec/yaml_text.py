@@ -1,0 +1,36 @@
+"""Values as YAML text in flow style, read alike by YAML 1.2, YAML 1.1 and people."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sweeprun.trials import Json
+
+_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+-]+)*")
+_NO_TEXT = re.compile(r"[~]|null|true|false|yes|no|on|off|y|n|[.]?(?:inf|nan)|[.][0-9].*", re.IGNORECASE)
+_E_NOTATION = re.compile(r"(-?\d+)(e[-+]?\d+)")
+
+
+def flow(value: Json) -> str:
+    """`{min: 1.0e-05, values: [a, "on"]}`: one line, whatever the value."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{scalar(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: Json) -> str:
+    """A text unquoted where no reader of YAML takes it for something else."""
+    if isinstance(value, str):
+        plain = _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value)
+        return value if plain else _quoted(value)
+    if isinstance(value, float):  # 1e-05 is a text to YAML 1.1
+        return _E_NOTATION.sub(r"\1.0\2", json.dumps(value))
+    return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(character if character.isprintable() else f"\\U{ord(character):08x}" for character in written)
