@@ -19,6 +19,8 @@ COMMANDS = {
     "start": "Create the sweep of a file, or join it, and work on it.",
     "resume": "Go on with a sweep after a stop, a crash or a finished budget.",
     "stop": "Let the workers finish their trials and leave; or prune one trial.",
+    "add": "Queue a configuration of one's own; what is left out is drawn.",
+    "retry": "Queue trials that have ended once more.",
     "ls": "The sweeps under a root: state, progress, best value.",
     "status": "How far the sweep is, who works on it, how long it will take.",
     "best": "The best trials, as a table, as JSON, or as a command that trains them again.",

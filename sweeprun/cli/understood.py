@@ -14,6 +14,12 @@ from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
 from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
 
 
+def declared(declaration: Declaration) -> str:
+    """Its name, what it is, and when it is active."""
+    condition = when(declaration.when)
+    return f"{declaration.name}: {kind(declaration)}" + (f"; when {condition}" if condition else "")
+
+
 def kind(declaration: Declaration) -> str:
     """What sort of parameter it is, and its values."""
     match declaration:

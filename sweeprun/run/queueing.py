@@ -1,0 +1,108 @@
+"""Trials that a person asks for: put into the record as waiting, for whichever worker comes next.
+
+They come in addition to `budget.trials`: their origins do not count against it. What is refused is decided for each
+new number anew, when all below it have been read, so that two who ask at the same time do not get it twice.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from sweeprun.errors import UsageError
+from sweeprun.history import History
+from sweeprun.run import command
+from sweeprun.run.plan import Plan
+from sweeprun.space import completed
+from sweeprun.store.sweep import NumberTaken, Sweep
+from sweeprun.trials import FailureClass, Json, Params, Trial, TrialState
+
+RETRY, ADD = "retry", "add"
+_TRIES = 100  # draws of what is left out, for a configuration that no trial has
+
+
+def retry(sweep: Sweep, number: int) -> Trial:
+    """Queue trial `number` again, as a trial of its own. Raises UsageError where it cannot be."""
+
+    def again(trials: Sequence[Trial]) -> Trial:
+        check_retry(trials, number)
+        origin = trials[number]
+        return Trial(
+            number=len(trials),
+            uid=uuid.uuid4().hex,
+            state=TrialState.WAITING,
+            params=origin.params,
+            origin=RETRY,
+            configuration=origin.configuration,
+            repeat=origin.repeat,
+            seed=origin.seed,
+            parent=number,
+        )
+
+    return _create(sweep, again)
+
+
+def check_retry(trials: Sequence[Trial], number: int) -> None:
+    """Raises UsageError for a trial that has not ended, that cannot be read, or that is queued again already."""
+    trial = trials[number]
+    if trial.damaged and not trial.uid:
+        raise UsageError(f"trial {number} cannot be tried again, as its parameters cannot be read: {trial.why}")
+    if not trial.state.final:
+        raise UsageError(f"trial {number} is {trial.state}; only what has ended is tried again")
+    for other in trials:
+        if other.parent == number and other.origin == RETRY and not other.state.final:
+            raise UsageError(f"trial {number} is tried again already: as trial {other.number}, which is {other.state}")
+
+
+def failed(trials: Sequence[Trial], kinds: Collection[FailureClass]) -> list[int]:
+    """The trials that failed in one of these ways and were not tried again since."""
+    again = {trial.parent for trial in trials if trial.origin == RETRY}
+    ended = [trial for trial in trials if trial.state is TrialState.FAILED and trial.number not in again]
+    return [trial.number for trial in ended if trial.failure is not None and trial.failure.kind in kinds]
+
+
+def add(sweep: Sweep, plan: Plan, given: Mapping[str, Json]) -> Trial:
+    """Queue a new configuration with the values `given`; what is left out is drawn. Raises SpaceError where there is
+    none in the space, UsageError where it was tried already."""
+
+    def new(trials: Sequence[Trial]) -> Trial:
+        number = len(trials)
+        return Trial(
+            number=number,
+            uid=uuid.uuid4().hex,
+            state=TrialState.WAITING,
+            params=_untried(sweep, plan, given, trials),
+            origin=ADD,
+            configuration=number,
+            seed=command.seed(plan.seed, 0),
+        )
+
+    return _create(sweep, new)
+
+
+def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequence[Trial]) -> Params:
+    history, rng = History(plan.space, plan.objectives, trials), command.generator(plan.seed, len(trials))
+    there: set[int] = set()
+    for _ in range(_TRIES):
+        params = completed(plan.space, given, rng)
+        number = history.keys.get(plan.space.key(params))
+        if number is None:
+            return params
+        there.add(number)
+    raise UsageError(_tried([trials[number] for number in sorted(there)]), f"sweeprun retry {sweep.name} {min(there)}")
+
+
+def _tried(there: Sequence[Trial]) -> str:
+    if len(there) == 1:
+        return f"this configuration is there already: trial {there[0].number}, which is {there[0].state}"
+    numbers = ", ".join(str(trial.number) for trial in there)
+    return f"the configurations with these values are there already: trials {numbers}"
+
+
+def _create(sweep: Sweep, made: Callable[[Sequence[Trial]], Trial]) -> Trial:
+    with sweep.lock():
+        while True:
+            try:
+                return sweep.create_trial(made(sweep.trials()), TrialState.WAITING)
+            except NumberTaken:
+                continue
