@@ -30,11 +30,12 @@ _KEY: Mapping[Kind, str] = {"sampler": "algorithm", "pruner": "pruner", "executo
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One option of an algorithm: what it means, its default as JSON, and its JSON Schema."""
+    """One option of an algorithm: what it means, its default as JSON, whether there is none, its JSON Schema."""
 
     name: str
     description: str
     default: Json
+    required: bool
     schema: Mapping[str, Json]
 
 
@@ -93,7 +94,7 @@ def settings(kind: Kind, name: str) -> tuple[Setting, ...]:
     """What `name` can be set to, for `check` and the JSON Schema."""
     schema = find(kind, name).model_json_schema()
     return tuple(
-        Setting(field, rules.get("description", ""), rules.get("default"), rules)
+        Setting(field, rules.get("description", ""), rules.get("default"), "default" not in rules, rules)
         for field, rules in schema.get("properties", {}).items()
     )
 

@@ -6,8 +6,6 @@ no trial has a value; 1: --require does not hold for the best one.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from sweeprun.cli import retrain
 from sweeprun.cli.columns import varying
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import Ranking, ranked, up_to_date
+from sweeprun.cli.sheet import sheet
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
-from sweeprun.cli.view import document, safe, say, short, span, table, write, write_document
+from sweeprun.cli.view import document, say, short, span, table, write, write_document
 from sweeprun.errors import ExitCode, SweeprunError
 from sweeprun.expressions import Expression
 from sweeprun.objective import Objective
@@ -31,7 +30,6 @@ from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
 _ROWS = 10
-_FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 class Format(StrEnum):
@@ -194,14 +192,18 @@ def _env(chosen: Chosen) -> None:
 def _csv(chosen: Chosen) -> None:
     params = list(dict.fromkeys(name for trial in chosen.trials for name in trial.params))
     metrics = _metrics(chosen)
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow([_cell(heading) for heading in ("number", "state", *params, *metrics, "step", "seconds")])
-    for trial in chosen.trials:
-        said = [trial.number, trial.state.value, *(trial.params.get(name) for name in params)]
-        said += [*(trial.values.get(name) for name in metrics), trial.step, trial.seconds]
-        writer.writerow([_cell(value) for value in said])
-    write(lines.getvalue())
+    rows = [
+        [
+            trial.number,
+            trial.state.value,
+            *(trial.params.get(name) for name in params),
+            *(trial.values.get(name) for name in metrics),
+            trial.step,
+            trial.seconds,
+        ]
+        for trial in chosen.trials
+    ]
+    write(sheet(["number", "state", *params, *metrics, "step", "seconds"], rows))
 
 
 def _value(chosen: Chosen) -> None:
@@ -213,15 +215,6 @@ def _metrics(chosen: Chosen) -> list[str]:
     """The metrics that these trials have, the objective first."""
     reported = (name for trial in chosen.trials for name in trial.values)
     return list(dict.fromkeys([chosen.objective.name, *reported]))
-
-
-def _cell(value: Json) -> str:
-    """A cell that a spreadsheet shows: text that begins like a formula gets an apostrophe, numbers stay."""
-    if value is None:
-        return ""
-    shown = text(value)
-    formula = isinstance(value, str) and _FORMULA.match(shown)
-    return safe(f"'{shown}" if formula else shown)
 
 
 WRITERS: dict[Format, Callable[[Chosen], None]] = {

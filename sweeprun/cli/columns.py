@@ -46,7 +46,7 @@ _FACTS: Mapping[str, Column] = {
 
 def varying(trials: Sequence[Trial]) -> list[str]:
     """The parameters that are not the same in all of these trials; all of them where there is one trial."""
-    names = _params(trials)
+    names = params_of(trials)
     if len(trials) == 1:
         return names
     return [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1]
@@ -70,11 +70,11 @@ def column(name: str, trials: Sequence[Trial]) -> Column:
         return _param(name, rest)
     if name in _FACTS:
         return _FACTS[name]
-    if name in _metrics(trials):
+    if name in metrics_of(trials):
         return _metric(name, name)
-    if name in _params(trials):
+    if name in params_of(trials):
         return _param(name, name)
-    known = [*_FACTS, *_metrics(trials), *_params(trials)]
+    known = [*_FACTS, *metrics_of(trials), *params_of(trials)]
     raise UsageError(f"there is no column {name!r}; there are {', '.join(known)}", near(name, known))
 
 
@@ -86,9 +86,11 @@ def _param(heading: str, name: str) -> Column:
     return Column(heading, lambda trial: trial.params.get(name))
 
 
-def _metrics(trials: Sequence[Trial]) -> list[str]:
+def metrics_of(trials: Sequence[Trial]) -> list[str]:
+    """The metrics that any of them has a value of."""
     return list(dict.fromkeys(name for trial in trials for name in trial.values))
 
 
-def _params(trials: Sequence[Trial]) -> list[str]:
+def params_of(trials: Sequence[Trial]) -> list[str]:
+    """The parameters that any of them has."""
     return list(dict.fromkeys(name for trial in trials for name in trial.params))

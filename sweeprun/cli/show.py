@@ -8,11 +8,11 @@ from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.retrain import line
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepAndNumber, opened_at
-from sweeprun.cli.trials import entry
+from sweeprun.cli.trials import detail
 from sweeprun.cli.view import moment, pairs, short, span, write, write_document
 from sweeprun.errors import Damaged
 from sweeprun.run.progress import Reporting
-from sweeprun.store import durable, records, runs
+from sweeprun.store import durable, runs
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
@@ -38,20 +38,8 @@ def _body(sweep: Sweep, trial: Trial, transitions: list[dict[str, Json]]) -> dic
     return {
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
-        "trial": entry(trial)
-        | {
-            "failure": records.failure_record(trial.failure),
-            "notes": dict(trial.notes),
-            "seed": trial.seed,
-            "until": trial.until,
-            "curve": {"steps": list(trial.curve.steps), **{name: list(v) for name, v in trial.curve.values.items()}},
-            "transitions": transitions,
-            "runs": [
-                {"started": run.started, "seconds": run.seconds, "memory_bytes": run.memory_bytes} for run in trial.runs
-            ],
-            "files": _files(sweep, trial),
-            "command": line(sweep, trial),
-        },
+        "trial": detail(trial)
+        | {"transitions": transitions, "files": _files(sweep, trial), "command": line(sweep, trial)},
     }
 
 

@@ -17,6 +17,7 @@ from sweeprun.errors import UsageError
 from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
+from sweeprun.store import records
 from sweeprun.trials import Json, Trial, TrialState
 
 
@@ -68,6 +69,20 @@ def entry(trial: Trial) -> dict[str, Json]:
         "seconds": trial.seconds,
         "started": trial.created,
         "finished": finished(trial),
+    }
+
+
+def detail(trial: Trial) -> dict[str, Json]:
+    """The same with what one trial alone is asked for: curve, runs, the whole failure."""
+    return entry(trial) | {
+        "failure": records.failure_record(trial.failure),
+        "notes": dict(trial.notes),
+        "seed": trial.seed,
+        "until": trial.until,
+        "curve": {"steps": list(trial.curve.steps), **{name: list(v) for name, v in trial.curve.values.items()}},
+        "runs": [
+            {"started": run.started, "seconds": run.seconds, "memory_bytes": run.memory_bytes} for run in trial.runs
+        ],
     }
 
 

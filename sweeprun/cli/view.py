@@ -95,9 +95,14 @@ def write_document(command: str, body: dict[str, Json]) -> None:
 
 def document(command: str, body: dict[str, Json]) -> dict[str, Json]:
     """`body` under its schema, with nothing in it that JSON cannot say."""
+    return {"schema": f"sweeprun.{command}/1", **strict(body)}
+
+
+def strict(body: dict[str, Json]) -> dict[str, Json]:
+    """`body` with null for NaN and infinities, which `nonfinite` names."""
     nonfinite: list[str] = []
     clean = {key: _finite(value, key, nonfinite) for key, value in body.items()}
-    return {"schema": f"sweeprun.{command}/1", **clean} | ({"nonfinite": nonfinite} if nonfinite else {})
+    return clean | ({"nonfinite": nonfinite} if nonfinite else {})
 
 
 def table(headings: Row, rows: Iterable[Row]) -> str:

@@ -59,12 +59,13 @@ def _env_text(name: str, value: Json) -> str:
     return text
 
 
-_TEXT_OR_LIST: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_WORD: dict[str, Json] = {"type": "string", "minLength": 1}
+_TEXT_OR_LIST: dict[str, Json] = {"anyOf": [_WORD, {"type": "array", "items": _WORD, "minItems": 1}]}
 _ENV_SCHEMA: dict[str, Json] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 Command = Annotated[tuple[str, ...], BeforeValidator(_command), WithJsonSchema(_TEXT_OR_LIST)]
 Environment = Annotated[dict[str, str], PlainValidator(_env), WithJsonSchema(_ENV_SCHEMA)]
 Arguments = Annotated[
     str,
-    *one_of("equals", "space", "hydra", "flags", "json", "none"),
+    *one_of("equals", "space", "hydra", "flags", "json", "file", "wandb", "none"),
     Later(("equals", "space", "json", "none")),
 ]

@@ -12,13 +12,14 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from sweeprun.spec.fields import AnyJson, Flag, Language, Name, Number, Text
 from sweeprun.trials import Json
 
+MAX_REPEATS = 1000
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class ParameterEntry(Language):
     """One parameter: a scalar is a fixed value, a list its choices, a mapping says more."""
 
-    short_schema: ClassVar[dict[str, Json]] = {"type": ["string", "number", "boolean", "null", "array"]}
+    short_schema: ClassVar[dict[str, Json]] = {"type": ["string", "number", "boolean", "null", "array"], "minItems": 1}
 
     min: Number | None = Field(
         default=None, description="Lower end of a range; whole numbers at both ends: an integer."
@@ -27,15 +28,27 @@ class ParameterEntry(Language):
     log: Flag = Field(
         default=False, description="Draw uniformly over the logarithm; min and max are values, not exponents."
     )
-    step: Number | None = Field(default=None, description="Only min, min + step ... max.")
-    values: tuple[AnyJson, ...] | None = Field(default=None, description="The choices.")
+    step: Number | None = Field(
+        default=None, description="Only min, min + step ... max.", json_schema_extra={"exclusiveMinimum": 0}
+    )
+    values: tuple[AnyJson, ...] | None = Field(
+        default=None, description="The choices.", json_schema_extra={"minItems": 1}
+    )
     probabilities: tuple[Number, ...] | None = Field(default=None, description="How likely each of the values is.")
     value: AnyJson = Field(default=None, description="A fixed value.")
-    any: tuple[ParameterEntry, ...] | None = Field(default=None, description="One of several: fixed values, ranges.")
+    any: tuple[ParameterEntry, ...] | None = Field(
+        default=None, description="One of several: fixed values, ranges.", json_schema_extra={"minItems": 2}
+    )
     expr: Text | None = Field(default=None, description="A value computed from others; handed over, not searched.")
-    repeat: AnyJson = Field(default=None, description="A list of so many: a number, or an integer parameter's name.")
+    repeat: AnyJson = Field(
+        default=None,
+        description="A list of so many: a number, or an integer parameter's name.",
+        json_schema_extra={"type": ["integer", "string", "null"], "minimum": 0, "maximum": MAX_REPEATS, "minLength": 1},
+    )
     when: AnyJson = Field(
-        default=None, description="Active only where {name: value or list of values}, or an expression."
+        default=None,
+        description="Active only where {name: value or list of values}, or an expression.",
+        json_schema_extra={"type": ["object", "string", "null"], "minProperties": 1, "minLength": 1},
     )
     parameters: dict[Name, ParameterEntry] | None = Field(default=None, description="Nested ones, with dotted names.")
 
@@ -52,14 +65,14 @@ class ParameterEntry(Language):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        given = self.model_fields_set
-        kinds = [kind for kind in _KINDS if given & _KINDS[kind].keys]
+        given = {key for key in self.model_fields_set if key == "value" or getattr(self, key) is not None}
+        kinds = [kind for kind in KINDS if given & KINDS[kind].keys]
         if len(kinds) != 1:
             raise ValueError(
-                f"must have {'only ' if kinds else ''}one of {', '.join(_KINDS)}{_found(kinds)};"
+                f"must have {'only ' if kinds else ''}one of {', '.join(KINDS)}{_found(kinds)};"
                 " for example {min: 0.0, max: 0.5} or {values: [1, 2]}"
             )
-        kind = _KINDS[kinds[0]]
+        kind = KINDS[kinds[0]]
         missing, extra = kind.keys - given, given - kind.keys - kind.options
         if missing:
             raise ValueError(f"must have both min and max; {' and '.join(sorted(missing))} is missing")
@@ -70,18 +83,18 @@ class ParameterEntry(Language):
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     keys: frozenset[str]
     options: frozenset[str]
 
 
-_KINDS = {
-    "min and max": _Kind(frozenset({"min", "max"}), frozenset({"log", "step", "when", "repeat"})),
-    "values": _Kind(frozenset({"values"}), frozenset({"probabilities", "when", "repeat"})),
-    "value": _Kind(frozenset({"value"}), frozenset({"when"})),
-    "any": _Kind(frozenset({"any"}), frozenset({"when", "repeat"})),
-    "expr": _Kind(frozenset({"expr"}), frozenset({"when"})),
-    "parameters": _Kind(frozenset({"parameters"}), frozenset({"when"})),
+KINDS = {
+    "min and max": Kind(frozenset({"min", "max"}), frozenset({"log", "step", "when", "repeat"})),
+    "values": Kind(frozenset({"values"}), frozenset({"probabilities", "when", "repeat"})),
+    "value": Kind(frozenset({"value"}), frozenset({"when"})),
+    "any": Kind(frozenset({"any"}), frozenset({"when", "repeat"})),
+    "expr": Kind(frozenset({"expr"}), frozenset({"when"})),
+    "parameters": Kind(frozenset({"parameters"}), frozenset({"when"})),
 }
 
 

@@ -140,7 +140,16 @@ def _plain_json(value: Json) -> Json:
     return value
 
 
-_QUANTITY = [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]
+def _quantity(pattern: str, *examples: Json) -> dict[str, Json]:
+    """A number above 0, or text of that pattern."""
+    written = {"type": "string", "pattern": rf"^\s*{pattern}\s*$"}
+    return {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, written], "examples": list(examples)}
+
+
+_DURATION = _quantity(r"[0-9]+(\.[0-9]+)?\s*[smhd]?", 90, "15m", "12h")
+_SIZE = _quantity(r"[0-9]+(\.[0-9]+)?\s*([KMGT]?B|[KMGT]iB)?", "10GiB", "500MB")
+_DEADLINE = _quantity(r"[0-9]{4}-?W?[0-9]{2}.*", "2026-12-01T08:00")
+_GPUS = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "number", "minimum": 0.01, "exclusiveMaximum": 1}]}
 AnyJson = Annotated[Any, *_typed(_plain_json, {})]
 Text = Annotated[str, *_typed(_text, {"type": "string", "minLength": 1})]
 Flag = Annotated[bool, *_typed(_flag, {"type": "boolean"})]
@@ -150,9 +159,9 @@ Natural = Annotated[int, *_typed(_integer(0), {"type": "integer", "minimum": 0})
 Integer = Annotated[int, *_typed(_integer(-(2**63)), {"type": "integer"})]
 Positive = Annotated[float, *_typed(_positive, {"type": "number", "exclusiveMinimum": 0})]
 Fraction = Annotated[float, *_typed(_fraction, {"type": "number", "exclusiveMinimum": 0, "maximum": 1})]
-Gpus = Annotated[float, *_typed(_gpus, {"type": "number", "minimum": 0})]
-Duration = Annotated[float, *_typed(duration, {"anyOf": _QUANTITY, "examples": [90, "15m", "12h"]})]
-Size = Annotated[int, *_typed(size, {"anyOf": _QUANTITY, "examples": ["10GiB", "500MB"]})]
-Deadline = Annotated[float, *_typed(deadline, {"anyOf": _QUANTITY, "examples": ["2026-12-01T08:00"]})]
+Gpus = Annotated[float, *_typed(_gpus, _GPUS)]
+Duration = Annotated[float, *_typed(duration, _DURATION)]
+Size = Annotated[int, *_typed(size, _SIZE)]
+Deadline = Annotated[float, *_typed(deadline, _DEADLINE)]
 Signal = Annotated[str, *one_of("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT")]
 Name = Annotated[str, *_pattern(r"[^\x00-\x1f\x7f]{1,200}", "a name of up to 200 printable characters")]

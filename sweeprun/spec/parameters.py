@@ -27,12 +27,11 @@ from sweeprun.space import (
     Repeated,
     Space,
 )
-from sweeprun.spec.entries import ParameterEntry
+from sweeprun.spec.entries import MAX_REPEATS, ParameterEntry
 from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import KeyPath
 from sweeprun.trials import Json
 
-MAX_REPEATS = 1000
 _RESERVED = frozenset("[]`")  # inner names and quoting use them
 
 

@@ -1,0 +1,108 @@
+"""Everything about every trial, for a spreadsheet or a program.
+
+csv: a line a trial, with each parameter and metric in a column of its name. jsonl: a JSON object a trial, with its
+curve and its runs. `sweeprun import csv` reads the first one back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from sweeprun.cli.columns import Column, finished, metrics_of, params_of
+from sweeprun.cli.output import Output, deliver
+from sweeprun.cli.ranking import up_to_date
+from sweeprun.cli.sheet import sheet
+from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened
+from sweeprun.cli.trials import detail
+from sweeprun.cli.view import strict
+from sweeprun.errors import UsageError, near
+from sweeprun.run.command import text
+from sweeprun.run.progress import Reporting
+from sweeprun.trials import Json, Trial
+
+
+class Form(StrEnum):
+    """What the trials are written as."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+SweepAndForm = Annotated[
+    list[str], typer.Argument(metavar="[SWEEP] FORMAT", help="csv or jsonl, after the sweep's name or directory.")
+]
+
+
+def export(sweep_and_form: SweepAndForm, output: Output = None, root: Root = DEFAULT_ROOT) -> None:
+    """Write the trials."""
+    name, form = _meant(sweep_and_form)
+    sweep = opened(name, root)
+    reporting = Reporting.of(sweep.resolved)
+    deliver(_WRITERS[form](reporting.objective.name, up_to_date(sweep, reporting)), output)
+
+
+def _meant(words: Sequence[str]) -> tuple[str | None, Form]:
+    *names, form = words
+    forms = [each.value for each in Form]
+    if len(names) > 1 or form not in forms:
+        turned = f"sweeprun export {form} {names[0]}" if len(names) == 1 and names[0] in forms else None
+        message = f"expected [SWEEP] and then {' or '.join(forms)}, not {' '.join(words)!r}"
+        raise UsageError(message, turned or near(form, forms))
+    return (names[0] if names else None), Form(form)
+
+
+def _csv(objective: str, trials: Sequence[Trial]) -> str:
+    columns = [*_BEFORE, *_values(objective, trials), *_AFTER]
+    return sheet([each.name for each in columns], ([each.of(trial) for each in columns] for trial in trials))
+
+
+def _values(objective: str, trials: Sequence[Trial]) -> Iterator[Column]:
+    """Metrics, the objective first, and parameters. One whose name another column has is metrics.x or params.x."""
+    metrics, params = dict.fromkeys((objective, *metrics_of(trials))), params_of(trials)
+    taken = {each.name for each in (*_BEFORE, *_AFTER)} | (metrics.keys() & params)
+    for name in metrics:
+        yield Column(f"metrics.{name}" if name in taken else name, partial(_metric, name))
+    for name in params:
+        yield Column(f"params.{name}" if name in taken else name, partial(_param, name))
+
+
+def _metric(name: str, trial: Trial) -> Json:
+    return trial.values.get(name)
+
+
+def _param(name: str, trial: Trial) -> Json:
+    """As text: a parameter that is null is one that is there."""
+    return text(trial.params[name]) if name in trial.params else None
+
+
+def _moment(epoch_s: float | None) -> str | None:
+    return None if epoch_s is None else datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds")
+
+
+_BEFORE = (
+    Column("number", lambda trial: trial.number),
+    Column("state", lambda trial: "damaged" if trial.damaged else trial.state.value),
+)
+_AFTER = (
+    Column("step", lambda trial: trial.step),
+    Column("seconds", lambda trial: float(trial.seconds)),
+    Column("origin", lambda trial: trial.origin),
+    Column("seed", lambda trial: trial.seed),
+    Column("failure", lambda trial: trial.failure and trial.failure.kind.value),
+    Column("started", lambda trial: _moment(trial.created)),
+    Column("finished", lambda trial: _moment(finished(trial))),
+)
+
+
+def _jsonl(objective: str, trials: Sequence[Trial]) -> str:
+    return "".join(f"{json.dumps(strict(detail(trial)), allow_nan=False)}\n" for trial in trials)
+
+
+_WRITERS: dict[Form, Callable[[str, Sequence[Trial]], str]] = {Form.CSV: _csv, Form.JSONL: _jsonl}
