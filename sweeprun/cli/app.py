@@ -28,7 +28,6 @@ COMMANDS = {
     "show": "Everything about one trial.",
     "logs": "What a trial printed.",
     "export": "Every trial as csv or jsonl.",
-    "export": "Every trial as csv or jsonl.",
     "schema": "The JSON Schema of the sweep file, for editors.",
     "doctor": "What this machine, this file system and the trials' interpreter can do.",
 }
