@@ -197,6 +197,11 @@ class SweepFile(Language):
         return located(MisdeclaredError((key,), error.message, error.hint), self._document)
 
     @property
+    def named(self) -> bool:
+        """Whether the file says its name; else it is the file's stem."""
+        return "name" in (self._document.value or {})
+
+    @property
     def source(self) -> bytes:
         """The file as it was written."""
         return self._source
