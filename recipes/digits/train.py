@@ -19,9 +19,10 @@ from torch.nn import functional
 import sweeprun
 
 N_VALIDATION = 360  # a fifth, the same one in every trial
+Images = tuple[torch.Tensor, torch.Tensor]  # (n, 1, 8, 8) from 0 to 1, and their labels (n,)
 
 
-def parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=["mlp", "cnn"], default="mlp")
     parser.add_argument("--n_layers", type=int, help="follows from --width; a sweep hands it over too")
@@ -36,15 +37,19 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--weight_decay", type=float, default=0.0)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=12)
-    return parser.parse_args()
+    parser.add_argument("--n_test", type=int, default=0, help="images that are left out, for a test afterwards")
+    return parser
 
 
-def load_data() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def load_data(n_test: int = 0) -> tuple[Images, Images, Images]:
+    """Those to train on, to validate and to test with; the same order and the same validation images always."""
     images, labels = load_digits(return_X_y=True)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     x = torch.tensor(images, dtype=torch.float32).div(16)[order].reshape(-1, 1, 8, 8)
     y = torch.tensor(labels)[order]
-    return x[N_VALIDATION:], y[N_VALIDATION:], x[:N_VALIDATION], y[:N_VALIDATION]
+    sizes = [N_VALIDATION, n_test, len(y) - N_VALIDATION - n_test]
+    validation, test, training = zip(x.split(sizes), y.split(sizes), strict=True)
+    return training, validation, test
 
 
 def build_model(arguments: argparse.Namespace) -> nn.Module:
@@ -102,12 +107,12 @@ def save(path: Path, state: dict[str, object]) -> None:
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = build_parser().parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(sweeprun.seed())
 
-    x, y, x_validation, y_validation = load_data()
+    (x, y), (x_validation, y_validation), _ = load_data(arguments.n_test)
     model = build_model(arguments)
     optimizer = build_optimizer(arguments, model)
     checkpoint = sweeprun.checkpoint_dir() / "last.pt"
