@@ -57,7 +57,7 @@ def start(
     drive = Drive(slots, gpus, timeout, events, require)
     if smoke:
         raise typer.Exit(_smoke(drive, spec, file))
-    sweep = _opened(spec, file, root or Path(spec.root or "sweeps"))
+    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"))
     driving.check_owner(sweep, trust)
     raise typer.Exit(drive.work(sweep))
 
@@ -70,7 +70,8 @@ def _smoke(drive: Drive, spec: SweepFile, file: Path) -> int:
         return drive.smoke(sweep)
 
 
-def _opened(spec: SweepFile, file: Path, root: Path) -> Sweep:
+def sweep_of(spec: SweepFile, file: Path, root: Path) -> Sweep:
+    """The sweep of the file under `root`, made where it is not there. Raises SweepExists where another file made it."""
     chosen = settled(spec)
     directory = root / spec.name
     try:
