@@ -1,4 +1,4 @@
-"""`${env:X}` in the command and the environment of a sweep file."""
+"""`${env:X}` in a sweep file: a variable of whoever starts the sweep, or one that each trial is given."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from collections.abc import Mapping
 from sweeprun.errors import SweepFileError
 
 VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+OURS = "SWEEPRUN_"
+GIVEN = (  # to every run of every trial; what is given to some only cannot stand in a command
+    "SWEEPRUN_PROTOCOL",
+    "SWEEPRUN_SWEEP",
+    "SWEEPRUN_TRIAL",
+    "SWEEPRUN_TRIAL_UID",
+    "SWEEPRUN_DIR",
+    "SWEEPRUN_PARAMS",
+    "SWEEPRUN_METRICS",
+    "SWEEPRUN_CHECKPOINT",
+    "SWEEPRUN_SEED",
+    "SWEEPRUN_STEP",
+    "MASTER_PORT",
+)
 
 
 def expand(written: str, environment: Mapping[str, str]) -> str:
@@ -20,3 +34,8 @@ def expand(written: str, environment: Mapping[str, str]) -> str:
         return environment[match[1]]
 
     return VARIABLE.sub(value, written)
+
+
+def around(inherited: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """What `${env:X}` may name in a trial: what it is given, over what its worker inherited of no outer sweep."""
+    return {name: value for name, value in inherited.items() if not name.startswith(OURS)} | dict(given)

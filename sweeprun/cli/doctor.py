@@ -107,7 +107,7 @@ def _devices() -> list[tuple[Device, bool]]:
 
 def _interpreter() -> str | None:
     """The `python` of a trial's command."""
-    return shutil.which("python", path=command.base_environment(os.environ, {}, threads=1)["PATH"])
+    return shutil.which("python", path=command.base_environment(os.environ, {}, 1, {})["PATH"])
 
 
 def _body(disk: Disk, devices: list[tuple[Device, bool]], sweep: Sweep | None) -> dict[str, Json]:

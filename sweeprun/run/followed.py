@@ -1,4 +1,4 @@
-"""Running trials of other workers, as far as their metrics files tell."""
+"""Running trials of other workers, as far as what they report tells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout
-from sweeprun.store.metrics import Tail
+from sweeprun.store.metrics import Reader
 from sweeprun.trials import Trial
 
 
@@ -16,25 +16,25 @@ class Followed:
 
     def __init__(self, layout: Layout, reporting: Reporting):
         self._layout, self._reporting = layout, reporting
-        self._tails: dict[tuple[int, int], tuple[Tail, Progress]] = {}
+        self._open: dict[tuple[int, int], tuple[Reader, Progress]] = {}
         self._trials: dict[tuple[int, int], Trial] = {}
 
     def read(self, running: Iterable[Trial], first: int | None) -> dict[int, Trial]:
         """The trials among `running` that have reported, with what they reported."""
         open_runs = {(trial.number, trial.n): trial for trial in running}
-        for gone in self._tails.keys() - open_runs.keys():
-            del self._tails[gone]
+        for gone in self._open.keys() - open_runs.keys():
+            del self._open[gone]
             self._trials.pop(gone, None)
         for key, trial in open_runs.items():
-            if key not in self._tails:
+            if key not in self._open:
                 files = runs.files(self._layout, trial)
                 command = runs.read_json(files.command)
                 if command is None:
                     continue  # claimed, not started yet
                 progress = Progress(self._reporting, trial, first, command["continues"])
-                self._tails[key] = Tail(self._reporting.source(files)), progress
-            tail, progress = self._tails[key]
-            lines = tail.read()
+                self._open[key] = self._reporting.reader(files, command), progress
+            reader, progress = self._open[key]
+            lines = reader.read()
             for line in lines:
                 progress.add(line, 0.0)
             if lines:

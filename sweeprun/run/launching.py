@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
 from sweeprun.launch.devices import cores
+from sweeprun.macros import around
 from sweeprun.run import command
 from sweeprun.run.live import Live
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store import durable, runs
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import Tail
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial
 
@@ -31,7 +31,8 @@ def prepare(
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
         protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(trial, progress)
         environment = _environment(plan, lease, executor.slots, protocol)
-        argv = command.argv(plan.command, trial.params, plan.args, os.environ)
+        named = around(os.environ, protocol)
+        argv = command.argv(plan.command, trial.params, plan.args, named)
         said = {
             "argv": command.argv(plan.command, trial.params, plan.args),
             "program": shutil.which(argv[0], path=environment["PATH"]),
@@ -41,16 +42,17 @@ def prepare(
             "gpus": lease.gpus,
             "continues": continues,
             "launcher": executor.launcher,
+            "csv": plan.reporting.source.place(files.directory, named),
         }
         runs.write_json(files.command, said)
     job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease, plan.stop_signal)
-    tail, stop_request = Tail(plan.reporting.source(files)), sweep.layout.trial_stop(trial.number)
-    return job, Live(trial, progress, tail, files, stop_request, lease, clock, clock)
+    reader, stop_request = plan.reporting.reader(files, said), sweep.layout.trial_stop(trial.number)
+    return job, Live(trial, progress, reader, files, stop_request, lease, clock, clock)
 
 
 def _environment(plan: Plan, lease: Lease, slots: int, protocol: dict[str, str]) -> dict[str, str]:
     threads = max(1, cores() // slots)
-    environment = command.base_environment(os.environ, plan.env, threads)
+    environment = command.base_environment(os.environ, plan.env, threads, protocol)
     return environment | protocol | dict(lease.env)
 
 
@@ -62,7 +64,7 @@ def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint:
         "SWEEPRUN_TRIAL_UID": trial.uid,
         "SWEEPRUN_DIR": str(files.directory),
         "SWEEPRUN_PARAMS": str(files.params),
-        "SWEEPRUN_METRICS": str(plan.reporting.source(files)),
+        "SWEEPRUN_METRICS": str(plan.reporting.source.metrics_file(files)),
         "SWEEPRUN_CHECKPOINT": str(checkpoint),
         "SWEEPRUN_SEED": str(trial.seed),
         "SWEEPRUN_STEP": plan.reporting.step,

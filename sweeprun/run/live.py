@@ -12,7 +12,7 @@ from sweeprun.run.outcome import Request, Traces
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import Tail
+from sweeprun.store.metrics import Reader
 from sweeprun.trials import Measurement, Run, Trial
 
 _UNASKED: Mapping[str, tuple[Request, str]] = {
@@ -28,7 +28,7 @@ class Live:
 
     record: Trial
     progress: Progress
-    tail: Tail
+    reader: Reader
     files: RunFiles
     stop_request: Path
     lease: Lease
@@ -49,7 +49,7 @@ class Live:
 
     def read(self, now: float, final: bool = False) -> list[Measurement]:
         """What the program has reported since the last call."""
-        lines = self.tail.read(final)
+        lines = self.reader.read(final)
         measured = [self.progress.add(line, now - self.started) for line in lines]
         if lines:
             self.heard = now
@@ -98,7 +98,7 @@ class Live:
         if end is not None:
             # A dead launcher tells no times.
             seconds = now - self.started if end.launcher_lost else self._start_took_s + end.seconds
-            lost = self.tail.n_skipped, self.tail.n_cut
+            lost = self.reader.n_skipped, self.reader.n_cut
             run = Run(run.started, seconds, seconds * self.lease.gpus, end.memory_bytes, *lost)
         return replace(self.trial, runs=(*self.trial.runs[:-1], run))
 

@@ -12,7 +12,7 @@ from typing import Literal
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.store import records
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import last_lines
+from sweeprun.store.tail import last_lines
 from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
 MAX_DEATHS = 3

@@ -7,12 +7,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Objective
+from sweeprun.run.source import JSON_FILE, Source
 from sweeprun.store.layout import RunFiles
+from sweeprun.store.metrics import Reader
 from sweeprun.trials import Curve, Measurement, Params, Trial
 
 MAX_POINTS = 512  # of a curve in a record
@@ -34,7 +35,7 @@ class Reporting:
     tracked: tuple[str, ...] = ()
     derived: Mapping[str, Expression] = field(default_factory=dict)
     rungs: frozenset[int] = frozenset()
-    from_stdout: bool = False
+    source: Source = JSON_FILE
 
     @classmethod
     def of(cls, resolved: Mapping[str, Any], also: Sequence[str] = ()) -> Reporting:
@@ -48,7 +49,7 @@ class Reporting:
             reduce=resolved["reduce"],
             tracked=tuple(dict.fromkeys([*(objective.name for objective in objectives), *also])),
             derived={each["name"]: Expression.parse(each["expr"]) for each in metrics if each["expr"] is not None},
-            from_stdout=resolved["metrics_from"] == "stdout",
+            source=Source.of(resolved["metrics_from"]),
         )
 
     def first_step(self, trials: Iterable[Trial]) -> int | None:
@@ -57,9 +58,9 @@ class Reporting:
             return self.first
         return next((trial.first for trial in trials if trial.first is not None), None)
 
-    def source(self, files: RunFiles) -> Path:
-        """The file that the program's lines are read from."""
-        return files.stdout if self.from_stdout else files.metrics
+    def reader(self, files: RunFiles, command: Mapping[str, Any]) -> Reader:
+        """The reader of one run. `command` is what was recorded of its start, where it was."""
+        return self.source.reader(files, self.step, command)
 
 
 class Progress:

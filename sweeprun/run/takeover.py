@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sweeprun import processes
@@ -13,7 +14,6 @@ from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.store.liveness import Observer
-from sweeprun.store.metrics import Tail
 from sweeprun.trials import Run, Trial
 
 
@@ -51,15 +51,16 @@ def _read(
     trial: Trial, files: RunFiles, command: Mapping[str, Any], reporting: Reporting, first: int | None
 ) -> Remains:
     progress = Progress(reporting, trial, first, command.get("continues", False))
-    tail = Tail(reporting.source(files))
-    for line in tail.read(final=True):
+    reader = reporting.reader(files, command)
+    for line in reader.read(final=True):
         progress.add(line, 0.0)
     reached = progress.trial(trial)
     exit_ = read_exit(files, trial)
     started = trial.runs[-1].started
-    seconds = _age(files, started) if exit_ is None else exit_.seconds
+    written = (files.metrics, files.stdout, files.stderr, *reader.paths)
+    seconds = _age(written, started) if exit_ is None else exit_.seconds
     memory_bytes = 0 if exit_ is None else exit_.memory_bytes
-    run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, tail.n_skipped, tail.n_cut)
+    run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, reader.n_skipped, reader.n_cut)
     end = exit_ if exit_ is not None and exit_.ended_by == "program" else None
     traces = Traces.of(files, progress.names, reached.last_step > trial.last_step)
     return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, traces)
@@ -73,9 +74,9 @@ def _lives(launcher: list[int | None] | None) -> bool:
     return pid is not None and start_time is not None and processes.start_time(pid) == start_time
 
 
-def _age(files: RunFiles, started: float) -> float:
+def _age(paths: Iterable[Path], started: float) -> float:
     """How long a run lasted whose end nobody saw: to its last sign of life."""
-    signs = [path.stat().st_mtime for path in (files.metrics, files.stdout, files.stderr) if path.exists()]
+    signs = [path.stat().st_mtime for path in paths if path.exists()]
     return max(0.0, max(signs, default=started) - started)
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from sweeprun.errors import near
-from sweeprun.macros import VARIABLE
-from sweeprun.spec.fields import Later, one_of
+from sweeprun.macros import GIVEN, OURS, VARIABLE
+from sweeprun.spec.fields import one_of
 from sweeprun.spec.words import shown, with_hint
 from sweeprun.trials import Json
 
@@ -26,7 +26,7 @@ def _command(value: Json) -> tuple[str, ...]:
     if not isinstance(words, list | tuple) or not words or not all(isinstance(w, str) and w for w in words):
         raise ValueError(f"must be text, or a list of texts (quote numbers), not {shown(value)}")
     for word in words:
-        _check_macros(word, ("args",))
+        check_macros(word, ("args",))
     if sum(word.count("${args}") for word in words) > 1:
         raise ValueError("may hold ${args} once")
     if any("${args}" in word and word != "${args}" for word in words):
@@ -34,10 +34,15 @@ def _command(value: Json) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _check_macros(text: str, allowed: tuple[str, ...]) -> None:
+def check_macros(text: str, allowed: tuple[str, ...]) -> None:
+    """Raises ValueError for a macro that is none of `allowed` and no `${env:NAME}`."""
     for written in _MACRO.finditer(text):
         macro = written[1]
-        if macro not in allowed and not VARIABLE.fullmatch(written[0]):
+        variable = VARIABLE.fullmatch(written[0])
+        if variable is not None and variable[1].startswith(OURS) and variable[1] not in GIVEN:
+            message = f"must name a variable that every trial is given, not {variable[1]}"
+            raise ValueError(with_hint(message, near(variable[1], GIVEN) or f"there are {', '.join(GIVEN)}"))
+        if macro not in allowed and variable is None:
             known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
             message = f"must hold no other macro than {known}, not ${{{macro}}}"
             raise ValueError(with_hint(message, near(macro, allowed)))
@@ -50,12 +55,12 @@ def _env(value: Json) -> dict[str, str]:
 
 
 def _env_text(name: str, value: Json) -> str:
-    if not _ENV_NAME.fullmatch(name) or name.startswith("SWEEPRUN_"):
+    if not _ENV_NAME.fullmatch(name) or name.startswith(OURS):
         raise ValueError(f"must hold names of environment variables, none of them SWEEPRUN_*, not {shown(name)}")
     if not isinstance(value, str | int | float):
         raise ValueError(f"must give {name} a text or a number, not {shown(value)}")
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    _check_macros(text, ())
+    check_macros(text, ())
     return text
 
 
@@ -64,8 +69,4 @@ _TEXT_OR_LIST: dict[str, Json] = {"anyOf": [_WORD, {"type": "array", "items": _W
 _ENV_SCHEMA: dict[str, Json] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 Command = Annotated[tuple[str, ...], BeforeValidator(_command), WithJsonSchema(_TEXT_OR_LIST)]
 Environment = Annotated[dict[str, str], PlainValidator(_env), WithJsonSchema(_ENV_SCHEMA)]
-Arguments = Annotated[
-    str,
-    *one_of("equals", "space", "hydra", "flags", "json", "file", "wandb", "none"),
-    Later(("equals", "space", "json", "none")),
-]
+Arguments = Annotated[str, *one_of("equals", "space", "hydra", "flags", "json", "file", "wandb", "none")]

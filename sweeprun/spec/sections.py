@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_va
 
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Goal
+from sweeprun.spec.command import check_macros
 from sweeprun.spec.fields import (
     AnyJson,
     Count,
@@ -229,12 +230,17 @@ def _metrics_from(value: Json) -> Json:
         return value
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("regex", "csv"):
         raise ValueError(f"must be file, stdout, {{regex: ...}} or {{csv: path}}, not {shown(value)}")
-    [(kind, text)] = value.items()
-    if not isinstance(text, str) or not text:
-        raise ValueError(f"{kind} must be text, not {shown(text)}")
-    if kind == "regex":
-        _check_regex(text)
-    return value
+    [(kind, said)] = value.items()
+    several = kind == "regex" and isinstance(said, list | tuple) and len(said) > 0
+    for text in said if several else (said,):
+        if not isinstance(text, str) or not text:
+            wanted = "a pattern, or a list of them" if kind == "regex" else "a path"
+            raise ValueError(f"{kind} must be {wanted}, not {shown(text)}")
+        if kind == "regex":
+            _check_regex(text)
+        else:
+            check_macros(text, ())
+    return {kind: list(said)} if several else value
 
 
 def _check_regex(text: str) -> None:
@@ -253,9 +259,13 @@ def _preload(value: Json) -> Json:
     raise ValueError(f"must be auto, none or a list of module names, not {shown(value)}")
 
 
-_PATTERN = {
+_TEXT = {"type": "string", "minLength": 1}
+_ELSEWHERE = {
     "type": "object",
-    "properties": {"regex": {"type": "string"}, "csv": {"type": "string"}},
+    "properties": {
+        "regex": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]},
+        "csv": _TEXT,
+    },
     "minProperties": 1,
     "maxProperties": 1,
     "additionalProperties": False,
@@ -263,8 +273,7 @@ _PATTERN = {
 MetricsFrom = Annotated[
     Json,
     PlainValidator(_metrics_from),
-    WithJsonSchema({"anyOf": [{"enum": ["file", "stdout"]}, _PATTERN]}),
-    Later(("file", "stdout")),
+    WithJsonSchema({"anyOf": [{"enum": ["file", "stdout"]}, _ELSEWHERE]}),
 ]
 Preload = Annotated[
     Json,

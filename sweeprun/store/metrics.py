@@ -1,82 +1,87 @@
-"""Reading what a running program appends: whole lines, each once, whatever else it writes there."""
+"""What a program reports, read from what it writes: JSON lines, lines that patterns match, rows of a CSV file.
+
+A reader has two parts: a `Tail` knows where in a file it is, a parser what a line says.
+"""
 
 from __future__ import annotations
 
 import codecs
 import json
-import os
-import stat
+import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-MAX_LINE_BYTES = 1 << 20
-READ_BYTES = 4 << 20  # a poll reads no more than this, so that a flood cannot starve the other trials
+from sweeprun.store.tail import Tail
 
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+Row = dict[str, Any]
+
+_NUMBER = re.compile(r"[-+]?(\d+|\d{1,3}(,\d{3})+|(?=\.\d))(\.\d*)?(e[-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE)
 
 
-class Tail:
-    """The JSON objects of a growing file of lines.
+class Reader(Protocol):
+    """Where the metrics of one run come from. `n_skipped` lines could not be understood, `n_cut` were too long."""
 
-    A line counts when its newline is there; the last one also once the program is gone (`final`). Lines that are no
-    JSON object are counted in `n_skipped`, lines over 1 MiB in `n_cut`. A file that shrank or was replaced is read
-    from its start again; a link or a FIFO in its place is not read.
-    """
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that it reads, as far as they are there."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    @property
+    def n_skipped(self) -> int: ...
+
+    @property
+    def n_cut(self) -> int: ...
+
+    def read(self, final: bool = False) -> list[Row]:
+        """What was reported since the last call; all that is left when `final`: the program is gone."""
+
+
+class Parser(Protocol):
+    """What lines mean, one after the other. `n_skipped` of them could not be understood, `n_cut` were too long."""
+
+    n_skipped: int
+    n_cut: int
+
+    def row(self, line: bytes) -> Row | None:
+        """Names and numbers that the line reports; None where there are none."""
+
+
+class Lines:
+    """Files of lines that a program appends to, each with a parser of its own: they do not know of each other."""
+
+    def __init__(self, *streams: tuple[Tail, Parser]):
+        self._streams = streams
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(tail.path for tail, _ in self._streams)
+
+    @property
+    def n_skipped(self) -> int:
+        return sum(parser.n_skipped for _, parser in self._streams)
+
+    @property
+    def n_cut(self) -> int:
+        return sum(tail.n_cut + parser.n_cut for tail, parser in self._streams)
+
+    def read(self, final: bool = False) -> list[Row]:
+        rows: list[Row] = []
+        for tail, parser in self._streams:
+            lines = tail.read(everything=final)
+            if final:
+                lines += tail.unfinished()
+            rows += [row for line in lines if (row := parser.row(line)) is not None]
+        return rows
+
+
+class JsonObjects:
+    """A line is a JSON object, or is skipped."""
+
+    def __init__(self) -> None:
         self.n_skipped = 0
         self.n_cut = 0
-        self._offset = 0
-        self._inode = 0
-        self._partial = b""
-        self._cutting = False
 
-    def read(self, final: bool = False) -> list[dict[str, Any]]:
-        """The objects appended since the last call; all that are left when `final`."""
-        lines: list[bytes] = []
-        while chunk := self._bytes():
-            lines += self._whole_lines(chunk)
-            if not final:
-                break
-        if final and self._partial:
-            lines.append(self._partial)
-            self._partial = b""
-        return [found for line in lines if (found := self._object(line)) is not None]
-
-    def _whole_lines(self, chunk: bytes) -> list[bytes]:
-        if self._cutting:
-            _, newline, chunk = chunk.partition(b"\n")
-            self._cutting = not newline
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        if len(self._partial) > MAX_LINE_BYTES:
-            self._partial, self._cutting = b"", True
-            self.n_cut += 1
-        fitting = [line for line in lines if len(line) <= MAX_LINE_BYTES]
-        self.n_cut += len(lines) - len(fitting)
-        return fitting
-
-    def _bytes(self) -> bytes:
-        try:
-            fd = os.open(self.path, _READING)
-        except OSError:
-            return b""  # not there yet, or not a file of ours
-        try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                return b""
-            if status.st_ino != self._inode or status.st_size < self._offset:
-                self._inode, self._offset, self._partial, self._cutting = status.st_ino, 0, b"", False
-            data = os.pread(fd, READ_BYTES, self._offset)
-        except OSError:
-            return b""  # the next poll tries again
-        finally:
-            os.close(fd)
-        self._offset += len(data)
-        return data
-
-    def _object(self, line: bytes) -> dict[str, Any] | None:
+    def row(self, line: bytes) -> Row | None:
         line = line.removeprefix(codecs.BOM_UTF8).strip()
         if not line:
             return None
@@ -91,19 +96,7 @@ class Tail:
         return None
 
 
-def last_lines(path: Path, n: int, max_bytes: int = 64 << 10) -> tuple[str, ...]:
-    """The last `n` lines of a log, as text; none where there is no such regular file."""
-    try:
-        fd = os.open(path, _READING)
-    except OSError:
-        return ()
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            return ()
-        data = os.pread(fd, max_bytes, max(0, status.st_size - max_bytes))
-    except OSError:
-        return ()
-    finally:
-        os.close(fd)
-    return tuple(data.decode(errors="replace").splitlines()[-n:])
+def number(text: str) -> float | None:
+    """The number that people write so: 0.5, 1e-3, 1,234.5, 98.2% (which is 98.2), nan, inf; None where it is none."""
+    text = text.strip().rstrip(",;:.").removesuffix("%").rstrip()
+    return float(text.replace(",", "")) if _NUMBER.fullmatch(text) else None

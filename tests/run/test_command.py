@@ -90,7 +90,7 @@ def test_a_variable_that_is_not_set_is_named():
 def test_nothing_of_an_outer_sweep_or_launcher_is_inherited():
     outer = {"SWEEPRUN_TRIAL": "7", "SWEEPRUN_ROOT": "r", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
     outer |= {"MASTER_ADDR": "h", "MASTER_PORT": "1", "HOME": "/home", "VIRTUAL_ENV": "/venv", "PATH": "/bin"}
-    assert base_environment(outer, {}, 2) == {
+    assert base_environment(outer, {}, 2, {}) == {
         "HOME": "/home",
         "VIRTUAL_ENV": "/venv",
         "PATH": "/bin",
@@ -101,17 +101,17 @@ def test_nothing_of_an_outer_sweep_or_launcher_is_inherited():
 
 def test_our_interpreter_stands_first_in_the_path_unless_an_environment_is_active():
     ours = str(Path(sys.executable).parent)
-    assert base_environment({"PATH": "/bin"}, {}, 1)["PATH"] == f"{ours}:/bin"
-    assert base_environment({}, {}, 1)["PATH"].startswith(f"{ours}:")
+    assert base_environment({"PATH": "/bin"}, {}, 1, {})["PATH"] == f"{ours}:/bin"
+    assert base_environment({}, {}, 1, {})["PATH"].startswith(f"{ours}:")
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        assert base_environment({"PATH": "/bin", name: "/x"}, {}, 1)["PATH"] == "/bin"
+        assert base_environment({"PATH": "/bin", name: "/x"}, {}, 1, {})["PATH"] == "/bin"
 
 
 def test_what_the_file_declares_wins_over_what_is_inherited_and_that_over_defaults():
     inherited = {"OMP_NUM_THREADS": "8", "A": "1", "B": "1", "VIRTUAL_ENV": "/v"}
-    found = base_environment(inherited, {"A": "2", "C": "${env:B}3"}, 2)
+    found = base_environment(inherited, {"A": "2", "C": "${env:B}3"}, 2, {})
     assert (found["OMP_NUM_THREADS"], found["A"], found["C"]) == ("8", "2", "13")
-    assert base_environment({}, {"OMP_NUM_THREADS": "4"}, 2)["OMP_NUM_THREADS"] == "4"
+    assert base_environment({}, {"OMP_NUM_THREADS": "4"}, 2, {})["OMP_NUM_THREADS"] == "4"
 
 
 def test_the_seed_follows_from_the_sweeps_seed_and_the_repeat_alone():

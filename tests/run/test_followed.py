@@ -64,4 +64,4 @@ def test_a_trial_that_does_not_run_any_more_is_forgotten(other):
     report({"epoch": 1, "loss": 2.0})
     followed.read([trial], None)
     assert followed.read([], None) == {}
-    assert not followed._tails
+    assert not followed._open

@@ -198,8 +198,6 @@ def test_environment_values_are_text():
 @pytest.mark.parametrize(
     ("line", "key"),
     [
-        ("args: hydra", "args"),
-        ("metrics_from: {regex: '(?P<loss>.)'}", "metrics_from"),
         ("metric: {name: a, limit: 3}", "metric.limit"),
         ("resumes: true", "resumes"),
         ("fidelity: {data: [0.1, 1.0]}", "fidelity"),

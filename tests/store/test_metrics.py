@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeprun.store import metrics
-from sweeprun.store.metrics import MAX_LINE_BYTES, Tail, last_lines
+from sweeprun.store import tail as tailing
+from sweeprun.store.metrics import JsonObjects, Lines
+from sweeprun.store.tail import MAX_LINE_BYTES, Tail, last_lines
 
 Object = dict[str, Any]
 
@@ -31,9 +32,13 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def read_all(path: Path, data: bytes) -> tuple[list[Object], Tail]:
+def reader(path: Path) -> Lines:
+    return Lines((Tail(path), JsonObjects()))
+
+
+def read_all(path: Path, data: bytes) -> tuple[list[Object], Lines]:
     path.write_bytes(data)
-    tail = Tail(path)
+    tail = reader(path)
     return tail.read(final=True), tail
 
 
@@ -41,7 +46,7 @@ def read_all(path: Path, data: bytes) -> tuple[list[Object], Tail]:
 
 
 def test_each_whole_line_is_read_once(path: Path) -> None:
-    tail = Tail(path)
+    tail = reader(path)
     assert tail.read() == []
     append(path, b'{"a": 1}\n{"a": 2}\n{"a"')
     assert tail.read() == [{"a": 1}, {"a": 2}]
@@ -51,7 +56,7 @@ def test_each_whole_line_is_read_once(path: Path) -> None:
 
 
 def test_a_last_line_without_its_newline_counts_once_the_program_is_gone(path: Path) -> None:
-    tail = Tail(path)
+    tail = reader(path)
     append(path, b'{"a": 1}')
     assert tail.read() == []
     assert tail.read(final=True) == [{"a": 1}]
@@ -85,9 +90,9 @@ def test_any_chunking_gives_the_same_objects(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=12)))
     folder = tmp_path_factory.mktemp("chunks")
     at_once, reference = read_all(folder / "whole", whole)
-    tail, found = Tail(folder / "pieces"), []
+    tail, found = reader(folder / "pieces"), []
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
-        append(tail.path, whole[start:end])
+        append(folder / "pieces", whole[start:end])
         found += tail.read()
     found += tail.read(final=True)
     assert repr(found) == repr(at_once)
@@ -96,7 +101,7 @@ def test_any_chunking_gives_the_same_objects(
 
 def test_byte_by_byte_gives_the_same_objects(path: Path) -> None:
     data = '{"name": "grüß \U0001f600", "v": 1e-3}\r\n{"v": -2}\n'.encode()
-    tail, found = Tail(path), []
+    tail, found = reader(path), []
     for i in range(len(data)):
         append(path, data[i : i + 1])
         found += tail.read()
@@ -112,9 +117,9 @@ def test_long_lines_are_cut_and_counted_alike_however_they_are_read(
     lines = [json.dumps({"a": "x" * size}) for size in sizes]
     path.write_text("".join(line + "\n" for line in lines))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "MAX_LINE_BYTES", 30)
-        patch.setattr(metrics, "READ_BYTES", poll)
-        tail = Tail(path)
+        patch.setattr(tailing, "MAX_LINE_BYTES", 30)
+        patch.setattr(tailing, "READ_BYTES", poll)
+        tail = reader(path)
         found = tail.read(final=True)
     assert found == [json.loads(line) for line in lines if len(line) <= 30]
     assert tail.n_cut == sum(len(line) > 30 for line in lines)
@@ -171,7 +176,7 @@ def test_a_line_of_50_megabytes_costs_little_and_hides_nothing(path: Path) -> No
         file.write(b"x" * (50 << 20))
         file.write(b'"}\n{"n": 2}\n')
     began, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    tail = Tail(path)
+    tail = reader(path)
     assert tail.read(final=True) == [{"n": 1}, {"n": 2}]
     assert (tail.n_skipped, tail.n_cut) == (0, 1)
     assert time.process_time() - began < 1.0
@@ -187,9 +192,9 @@ def test_a_line_of_exactly_the_limit_is_read_and_one_more_byte_is_not(path: Path
 
 
 def test_a_flood_is_read_a_piece_a_poll_and_wholly_in_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "READ_BYTES", 100)
+    monkeypatch.setattr(tailing, "READ_BYTES", 100)
     path.write_bytes(b"".join(b'{"n": %d}\n' % n for n in range(100)))
-    tail = Tail(path)
+    tail = reader(path)
     first = tail.read()
     assert 5 < len(first) < 15
     assert [line["n"] for line in first + tail.read(final=True)] == list(range(100))
@@ -199,7 +204,7 @@ def test_a_flood_is_read_a_piece_a_poll_and_wholly_in_the_end(path: Path, monkey
 
 
 def test_a_file_that_was_emptied_is_read_from_its_start(path: Path) -> None:
-    tail = Tail(path)
+    tail = reader(path)
     append(path, b'{"n": 1}\n{"n": 2}\n{"to')
     tail.read()
     path.write_bytes(b'{"n": 3}\n')
@@ -207,7 +212,7 @@ def test_a_file_that_was_emptied_is_read_from_its_start(path: Path) -> None:
 
 
 def test_a_file_that_was_rotated_is_read_from_its_start(path: Path) -> None:
-    tail = Tail(path)
+    tail = reader(path)
     append(path, b'{"n": 1}\n{"to')
     tail.read()
     path.rename(path.with_suffix(".1"))
@@ -217,7 +222,7 @@ def test_a_file_that_was_rotated_is_read_from_its_start(path: Path) -> None:
 
 
 def test_a_file_that_was_removed_is_no_error(path: Path) -> None:
-    tail = Tail(path)
+    tail = reader(path)
     append(path, b'{"n": 1}\n')
     tail.read()
     path.unlink()
@@ -235,7 +240,7 @@ def test_what_is_no_file_is_not_read_and_holds_nobody_up(path: Path, kind: str) 
         path.mkdir()
     elif os.geteuid() == 0:
         os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))  # /dev/zero: endless
-    assert Tail(path).read(final=True) == []
+    assert reader(path).read(final=True) == []
     assert last_lines(path, 5) == ()
 
 
@@ -246,7 +251,7 @@ def test_a_read_that_fails_is_tried_again_at_the_next_poll(
     def refuse(fd: int, n: int, offset: int) -> bytes:
         raise OSError(error, os.strerror(error))
 
-    tail = Tail(path)
+    tail = reader(path)
     append(path, b'{"n": 1}\n')
     with monkeypatch.context() as patch:
         patch.setattr(os, "pread", refuse)
@@ -258,7 +263,7 @@ def test_a_read_that_fails_is_tried_again_at_the_next_poll(
 def test_no_descriptor_stays_open(path: Path) -> None:
     append(path, b'{"n": 1}\n')
     before = os.listdir("/proc/self/fd")
-    Tail(path).read(final=True)
+    reader(path).read(final=True)
     last_lines(path, 3)
     assert os.listdir("/proc/self/fd") == before
 
