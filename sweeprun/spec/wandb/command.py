@@ -141,6 +141,9 @@ class _Words:
             message = f"command: {shown(word)} has {other[0]} in it; {why}"
             self.draft.refuse(_PATH, origin, message, "one word of the command in each item of the list")
         if word in _SHELL:
-            why = "handed to the program as it is: no shell reads the command, here or with W&B"
-            self.draft.note(_PATH, origin, f"command: {word}", word, why)
+            why = "no shell reads the command, here or with W&B"
+            self.draft.note(_PATH, origin, f"command: {word}", "an argument of the program", why)
+        if word.startswith("-") and " " in word and "=" not in word:
+            why = "spaces and all, here as with W&B; one word of the command in each item of the list"
+            self.draft.note(_PATH, origin, f"command: {shown(word)}", "one argument", why)
         return known

@@ -8,10 +8,12 @@ logarithmic steps become choices with probabilities.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sweeprun.errors import SweepFileError, near
+from sweeprun.space.identity import identity
 from sweeprun.space.parameters import is_number
 from sweeprun.spec import yaml12
 from sweeprun.spec.wandb.ranges import Entry, Number, linear, log_stepped, logarithmic, stepped
@@ -34,17 +36,17 @@ class UntranslatableError(SweepFileError):
 def entry(given: Mapping[str, Json]) -> Entry:
     """One parameter's entry. Raises UntranslatableError."""
     name = _distribution(given)
-    if name not in _DISTRIBUTIONS:
-        known = ", ".join(_DISTRIBUTIONS)
+    if name not in DISTRIBUTIONS:
+        known = ", ".join(DISTRIBUTIONS)
         raise UntranslatableError(
             f"{shown(name)} is no distribution of W&B; there are: {known}",
-            near(str(name), _DISTRIBUTIONS),
+            near(str(name), DISTRIBUTIONS),
             "distribution",
         )
-    keys, translate = _DISTRIBUTIONS[name]
-    for key in given.keys() - keys - {"distribution"}:
+    keys, translate = DISTRIBUTIONS[name]
+    for key in sorted(given.keys() - keys - {"distribution"}):
         allowed = ", ".join(["distribution", *sorted(keys)])
-        raise UntranslatableError(f"{name} has no {key}; allowed: {allowed}", near(key, keys), key)
+        raise UntranslatableError(f"{name} has no {key}; allowed: {allowed}", near(key, sorted(keys)), key)
     return translate(_Settings(name, given))
 
 
@@ -58,6 +60,12 @@ def _distribution(given: Mapping[str, Json]) -> Json:
         return "constant"
     if "values" in given or named is not None:
         return "categorical_w_probabilities" if "probabilities" in given else "categorical"
+    if not given.keys() & {"min", "max"}:
+        found = ", ".join(given) or "nothing"
+        raise UntranslatableError(
+            f"must have value, values, min and max, or parameters alone, not {found}",
+            "normal and beta distributions are named by distribution: ..." if given.keys() & _UNNAMED else None,
+        )
     if "q" in given:
         return "q_uniform"
     return "int_uniform" if all(type(given.get(key, 0)) is int for key in ("min", "max")) else "uniform"
@@ -87,20 +95,23 @@ class _Settings:
         return low, high
 
     def exponents(self) -> tuple[float, float]:
-        low, high = self.range()
-        if max(-low, high) > _LARGEST_EXPONENT:
-            raise UntranslatableError(
-                f"{self.name} takes exponents of e, and e to the {low} or to the {high} is no number",
-                f"where values are meant write distribution: {self.name}_values",
-                "min",
-            )
-        return float(low), float(high)
+        return self._computable(*self.range(), f"where values are meant write distribution: {self.name}_values")
 
     def around_the_mean(self) -> tuple[float, float]:
         mean, sigma = self.number("mu", 0), self.number("sigma", 1)
         if sigma < 0:
             raise UntranslatableError(f"sigma must not be below 0, and is {sigma}", key="sigma")
         return float(mean - _SIGMAS * sigma), float(mean + _SIGMAS * sigma)
+
+    def exponents_around_the_mean(self) -> tuple[float, float]:
+        return self._computable(*self.around_the_mean(), "mu and sigma are those of the logarithm")
+
+    def _computable(self, low: Number, high: Number, hint: str) -> tuple[float, float]:
+        for exponent in (low, high):
+            if abs(exponent) > _LARGEST_EXPONENT:
+                message = f"{self.name} takes exponents of e, and e to the {exponent} is no number to compute with"
+                raise UntranslatableError(message, hint)
+        return float(low), float(high)
 
     @property
     def q(self) -> Number:
@@ -126,14 +137,14 @@ def _categorical(settings: _Settings) -> Entry:
     values = settings.given.get("values")
     if not isinstance(values, list):
         raise UntranslatableError(f"values must be a list, not {shown(values)}", key="values")
-    distinct = [value for i, value in enumerate(values) if not any(_same(value, other) for other in values[:i])]
-    dropped = len(values) - len(distinct)
-    why = f"{dropped} of the values stood twice, and each counts once" if dropped else ""
-    return Entry(distinct, why)
-
-
-def _same(a: Json, b: Json) -> bool:
-    return type(a) is type(b) and bool(a == b)
+    distinct: dict[str, Json] = {}
+    for value in values:
+        distinct.setdefault(identity(value), value)
+    if len(distinct) == len(values):
+        return Entry(values)
+    counts = Counter(map(identity, values))
+    repeated = next(value for key, value in distinct.items() if counts[key] > 1)
+    return Entry(list(distinct.values()), f"{shown(repeated)} stands more than once, and counts once")
 
 
 def _weighted(settings: _Settings) -> Entry:
@@ -199,12 +210,12 @@ def _q_normal(settings: _Settings) -> Entry:
 
 
 def _log_normal(settings: _Settings) -> Entry:
-    low, high = settings.around_the_mean()
+    low, high = settings.exponents_around_the_mean()
     return Entry(logarithmic(math.exp(low), math.exp(high)).value, _EVENLY)
 
 
 def _q_log_normal(settings: _Settings) -> Entry:
-    low, high = settings.around_the_mean()
+    low, high = settings.exponents_around_the_mean()
     return Entry(log_stepped(math.exp(low), math.exp(high), settings.q).value, _EVENLY)
 
 
@@ -239,7 +250,8 @@ def _positive(settings: _Settings) -> tuple[float, float]:
 
 
 _RANGE, _BELL, _SHAPE, _Q = {"min", "max"}, {"mu", "sigma"}, {"a", "b"}, {"q"}
-_DISTRIBUTIONS: Mapping[str, tuple[set[str], Callable[[_Settings], Entry]]] = {
+_UNNAMED = _BELL | _SHAPE
+DISTRIBUTIONS: Mapping[str, tuple[set[str], Callable[[_Settings], Entry]]] = {
     "constant": ({"value"}, _constant),
     "categorical": ({"values"}, _categorical),
     "categorical_w_probabilities": ({"values", "probabilities"}, _weighted),

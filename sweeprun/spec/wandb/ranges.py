@@ -63,20 +63,21 @@ def stepped(low: Number, high: Number, q: Number, why: str) -> Entry:
 def log_stepped(low: float, high: float, q: Number) -> Entry:
     """Multiples of q, each as likely as the part of the log axis that is nearest to it."""
     multiples = _multiples(low, high, q)
-    if q == 1 and isinstance(q, int) and multiples[0] > 0:  # an integer on a log axis is this very distribution
-        return Entry({"min": multiples[0], "max": multiples[-1], "log": True})
-    if len(multiples) > MAX_LISTED:
+    first, last = multiples[0], multiples[-1]
+    if first == last:
+        return Entry(_times(first, q), f"in steps of {q} there is one value")
+    if q == 1 and isinstance(q, int) and first > 0:  # an integer on a log axis is this very distribution
+        return Entry({"min": first, "max": last, "log": True})
+    if last - first >= MAX_LISTED:
         why = f"the steps of {q} are dropped: they are more than {MAX_LISTED}"
         return Entry(logarithmic(low, high).value, why)
-    weights = list(_shares(low, high, multiples, float(q)))
-    values = [_times(k, q) for k in multiples]
-    if len(values) == 1:
-        return Entry(values[0], f"in steps of {q} there is one value")
-    return Entry({"values": values, "probabilities": weights}, "log and steps exclude each other: the steps are listed")
+    shares = {_times(k, q): share for k, share in _shares(low, high, multiples, float(q)) if share > 0}
+    value = {"values": list(shares), "probabilities": list(shares.values())}
+    return Entry(value, "log and steps exclude each other: the steps are listed")
 
 
-def _shares(low: float, high: float, multiples: range, q: float) -> Iterator[float]:
+def _shares(low: float, high: float, multiples: range, q: float) -> Iterator[tuple[int, float]]:
     """The part of the log axis from `low` to `high` that is rounded to each multiple of q."""
     inner = [(k + 0.5) * q for k in multiples[:-1]]
-    for left, right in pairwise([low, *inner, high]):
-        yield _rounded(math.log(right / left) / math.log(high / low))
+    for k, (left, right) in zip(multiples, pairwise([low, *inner, high]), strict=True):
+        yield k, _rounded(math.log(right / left) / math.log(high / low))

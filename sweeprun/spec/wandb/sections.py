@@ -21,8 +21,11 @@ def name(draft: Draft, written: Json) -> None:
     """W&B shows any text; here it names a directory."""
     text = written if isinstance(written, str) else str(written)
     fitting = _NOT_IN_A_NAME.sub("-", text).strip(".-_")[:100]
-    draft.put(("name",), fitting or written, ("name",))
-    if fitting and fitting != written:
+    if not fitting:
+        draft.note((), ("name",), f"name {shown(written)}", "left out", "the sweep is named after the file")
+        return
+    draft.put(("name",), fitting, ("name",))
+    if fitting != written:
         draft.note(("name",), ("name",), f"name {shown(written)}", f"name {fitting}", "it names the sweep's directory")
 
 
@@ -85,7 +88,7 @@ def run_cap(draft: Draft, written: Json) -> None:
 def early_terminate(draft: Draft, written: Any) -> None:
     """The one place that decides which pruner stands for W&B's hyperband."""
     origin: KeyPath = ("early_terminate",)
-    kind = written.get("type") if isinstance(written, dict) else written
+    kind = written.get("type", "hyperband") if isinstance(written, dict) else written
     draft.put(("pruner",), "none", origin)
     why = f"every trial runs to its end; W&B's {kind} counts calls of wandb.log, not epochs"
     draft.note(("pruner",), origin, f"early_terminate {flow(written)}", "pruner none", why)

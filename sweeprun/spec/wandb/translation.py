@@ -73,13 +73,14 @@ def _workdir(draft: Draft, directory: Path) -> None:
     there is one where the command is typed."""
     words = draft.value.get("command")
     for name in _files(words) if isinstance(words, list) else ():
-        if (directory / name).exists():
+        if os.path.exists(directory / name):
             return
-        if Path(name).exists():
+        if os.path.exists(name):
+            origin = ("command",) if ("command",) in draft.source.keys else ("program",)
             relative = os.path.relpath(".", directory)
-            draft.put(("workdir",), relative, ("command",) if ("command",) in draft.source.keys else ("program",))
+            draft.put(("workdir",), relative, origin)
             why = f"{name} is in the current directory, not beside the sweep file"
-            draft.note(("workdir",), ("command",), "the directory of the agent", f"workdir {relative}", why)
+            draft.note(("workdir",), origin, "the agent's directory", f"workdir {relative}", why)
             return
 
 
