@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from textwrap import wrap
 
 from sweeprun.starter.arguments import Arguments
 from sweeprun.starter.metrics import Metrics
 from sweeprun.starter.placement import Line, Placement
+from sweeprun.starter.ranges import written
 from sweeprun.trials import Json
 
 SCHEMA_FILE = "sweeprun.schema.json"
@@ -53,19 +53,10 @@ def flow(value: Json) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, float):
-        return _number(value)
+        return written(value)
     if isinstance(value, str):
         return value if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT else json.dumps(value)
     return json.dumps(value)
-
-
-def _number(value: float) -> str:
-    """The shortest form that reads back the same: `1e-4`, `0.05`."""
-    if not math.isfinite(value):
-        return f"{'-' if value < 0 else ''}.inf" if math.isinf(value) else ".nan"
-    if value == 0 or 1e-2 <= abs(value) < 1e5:
-        return repr(value)
-    return f"{Decimal(repr(value)).normalize():e}".replace("e+", "e")
 
 
 def _heading(file: str, script: str) -> str:
@@ -102,7 +93,11 @@ def _scalar(text: str) -> str:
 
 def _metrics(metrics: Metrics) -> str:
     objective = f"metric: {{name: {flow(metrics.name)}, goal: {metrics.goal}}}"
-    lines = ["", *(f"# {warning}" for warning in metrics.warnings), _with_comment(objective, metrics.why)]
+    lines = [
+        "",
+        *(f"# {line}" for warning in metrics.warnings for line in wrap(warning, _WIDTH - 2)),
+        _with_comment(objective, metrics.why),
+    ]
     if metrics.step != "epoch":
         lines.append(_with_comment(f"step: {metrics.step}", "what counts its progress"))
     if metrics.read is None:
@@ -144,7 +139,7 @@ def _shown(entry: Json) -> str:
 def _ending(placed: Placement, metrics: Metrics) -> str:
     n_trials = max(20, 10 * len(placed.searched))
     lines = ["", _with_comment(f"budget: {n_trials}", "trials; ten for each parameter that is searched is a start")]
-    if metrics.read is not None:
+    if metrics.read is not None and not metrics.once:
         lines.append(
             _with_comment("# pruner: {name: median, warmup: 3}", "ends trials early that stay behind the others")
         )

@@ -101,7 +101,7 @@ def _proposed(arguments: Sequence[Argument], setting: Setting) -> Iterator[tuple
         if not _can_take(argument, entry):
             entry, why = _general(argument)
             order = None
-        if len(entry) < 2:
+        if len(entry) < 2 and "any" not in entry:
             continue
         first = order is not None and TABLE[order].first_choice
         place_in_line = order if first and order is not None else len(TABLE)

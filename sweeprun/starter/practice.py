@@ -48,14 +48,18 @@ def _learning_rate(argument: Argument, setting: Setting) -> tuple[Entry, str]:
         ), f"{what} mostly 5e-5 to 5e-4; a decade more on both sides"
     if not usual:
         default = number(argument.default)
-        entry = ranges.decade(default) if default else ranges.log_range(1e-5, 1e-1, None)
-        return entry, "no optimizer known that says more: a decade on both sides of the default"
+        if not default:
+            return ranges.log_range(1e-5, 1e-1, None), "wide, as neither a default nor an optimizer is known"
+        return ranges.decade(default), "a decade on both sides of the default"
     low, high = min(each[1] for each in usual), max(each[2] for each in usual)
     entry = ranges.log_range(low / 10, high * 10, argument.default)
     if len(usual) == 1:
-        return entry, f"{usual[0][0]} mostly {low:g} to {high:g}; a decade more on both sides"
-    each_one = ", ".join(f"{name} mostly {low:g} to {high:g}" for name, low, high in usual)
-    return entry, f"one range for {each_one}: a sweep for each optimizer is sharper"
+        return entry, f"{_usual(*usual[0])}; a decade more on both sides"
+    return entry, f"one range for {' and '.join(_usual(*each) for each in usual)}: a sweep for each is sharper"
+
+
+def _usual(name: str, low: float, high: float) -> str:
+    return f"{name} mostly {ranges.written(low)} to {ranges.written(high)}"
 
 
 _RATES = (
@@ -84,7 +88,7 @@ def _momentum(argument: Argument, setting: Setting) -> tuple[Entry, str]:
     default = number(argument.default)
     if default == 0:
         return ranges.or_zero(ranges.linear(0.8, 0.99, None), 0.0), "none, as now, or the usual 0.8 to 0.99"
-    return ranges.linear(0.8, 0.99, default), "0.9 nearly always works; the rest of 0.8 to 0.99 at times better"
+    return ranges.linear(0.8, 0.99, default), "0.9 mostly works, more at times better"
 
 
 def _width(argument: Argument, setting: Setting) -> tuple[Entry, str]:

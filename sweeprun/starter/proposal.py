@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sweeprun.starter import arguments, frameworks
 from sweeprun.starter.document import document
-from sweeprun.starter.metrics import Metrics
+from sweeprun.starter.metrics import Metrics, find
 from sweeprun.starter.placement import Placement, place
 from sweeprun.starter.setting import Setting
 from sweeprun.starter.source import Texts, sources
@@ -32,5 +32,5 @@ def propose(text: str, script: str, file: str, texts: Texts) -> Proposal:
     if not found.all:
         raise frameworks.nothing_found(files)
     placed = place(found.all, Setting.of(files, found.all))
-    metrics = Metrics()
+    metrics = find(files)
     return Proposal(document(file, script, found, placed, metrics), placed, metrics)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 from sweeprun.space.parameters import is_number
 from sweeprun.starter.source import Value
@@ -63,6 +65,15 @@ def near(default: Value, fallback: int) -> Entry:
     known = number(default)
     middle = int(known) if known is not None and known >= 1 else fallback
     return {"min": max(1, middle - max(1, middle // 2)), "max": middle * 2}
+
+
+def written(value: float) -> str:
+    """The shortest form that reads back the same: `1e-4`, `0.05`."""
+    if not math.isfinite(value):
+        return f"{'-' if value < 0 else ''}.inf" if math.isinf(value) else ".nan"
+    if value == 0 or 1e-2 <= abs(value) < 1e5:
+        return repr(value)
+    return f"{Decimal(repr(value)).normalize():e}".replace("e+", "e")
 
 
 def _rounded(value: float) -> float:
