@@ -19,12 +19,13 @@ from sweeprun.cli.live import display
 from sweeprun.cli.view import say
 from sweeprun.errors import ExitCode, UsageError
 from sweeprun.expressions import Expression
+from sweeprun.run import queueing
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.quantities import duration
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Trial
+from sweeprun.trials import FailureClass, Trial
 
 LADDER = (
     "running trials finish, no more are started",
@@ -57,7 +58,8 @@ class Drive:
             say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
         elif ended_by in ("switch", "stop", "store", "failures"):
             say(f"to go on: sweeprun resume {shown(sweep)}")
-        failed = [trial for trial in worker.history.trials if trial.failure is not None and trial.state.final]
+        trials = worker.history.trials
+        failed = [trials[number] for number in queueing.failed(trials, set(FailureClass))]
         if failed:
             say(_failures(failed, shown(sweep)))
         found = Ranked.of(sweep)
@@ -155,7 +157,7 @@ def _failures(failed: Sequence[Trial], sweep: str) -> str:
     what = ", ".join(f"{kind} {n} times" if n > 1 else kind for kind, n in kinds.most_common())
     return (
         f"{len(failed)} failed ({what}); why: sweeprun show {sweep} {failed[0].number}\n"
-        "  failed trials stay failed: after mending, try more (resume --trials N) or begin anew (start --set name=...)"
+        f"  after mending: sweeprun resume {sweep} --retry failed"
     )
 
 

@@ -8,16 +8,18 @@ interrupted.
 
 from __future__ import annotations
 
-import difflib
+import shlex
 import tempfile
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from sweeprun import __version__
-from sweeprun.cli import driving
+from sweeprun.cli import driving, editing
+from sweeprun.cli.changes import changes, listed
 from sweeprun.cli.driving import Drive
 from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLimit, Timeout, Trust
 from sweeprun.cli.view import say
@@ -27,7 +29,6 @@ from sweeprun.run.plan import Plan, settled
 from sweeprun.samplers import auto
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Json
 
 Root = Annotated[
     Path | None, typer.Option("--root", envvar="SWEEPRUN_ROOT", help="Where sweep directories live [default: sweeps].")
@@ -57,7 +58,7 @@ def start(
     drive = Drive(slots, gpus, timeout, events, require)
     if smoke:
         raise typer.Exit(_smoke(drive, spec, file))
-    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"))
+    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"), overrides or ())
     driving.check_owner(sweep, trust)
     raise typer.Exit(drive.work(sweep))
 
@@ -70,15 +71,18 @@ def _smoke(drive: Drive, spec: SweepFile, file: Path) -> int:
         return drive.smoke(sweep)
 
 
-def sweep_of(spec: SweepFile, file: Path, root: Path) -> Sweep:
-    """The sweep of the file under `root`, made where it is not there. Raises SweepExists where another file made it."""
+def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] = ()) -> Sweep:
+    """The sweep of the file under `root`, made if it is not there yet. Raises SweepExists where another file made it,
+    with the ways on, in which `overrides` are typed again."""
     chosen = settled(spec)
     directory = root / spec.name
     try:
         sweep = Sweep.create(directory, spec.source, chosen.resolved(), __version__)
     except SweepExists:
         sweep = Sweep(directory)
-        _check_unchanged(sweep, spec, file)
+        _check_unchanged(
+            sweep, spec, shlex.join([str(file), *chain.from_iterable(("--set", each) for each in overrides)])
+        )
         say(f"{driving.shown(sweep)}: joining; go on later with: sweeprun resume {driving.shown(sweep)}")
     else:
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
@@ -87,24 +91,17 @@ def sweep_of(spec: SweepFile, file: Path, root: Path) -> Sweep:
     return sweep
 
 
-def _check_unchanged(sweep: Sweep, spec: SweepFile, file: Path) -> None:
-    """Both as this version understands them: keys that came since have their defaults, and what `auto` chose stays."""
-    known, now = SweepFile.model_validate(sweep.manifest["resolved"]).resolved(), spec.resolved()
-    if spec.algorithm.name == "auto":
-        now["algorithm"] = known["algorithm"]
-    changed = [key for key in now if known.get(key) != now[key]]
-    if changed:
-        trials = spec.budget.trials
-        more = f"sweeprun resume {driving.shown(sweep)} --trials {trials}" if changed == ["budget"] and trials else None
-        raise SweepExists(
-            f"{sweep.layout.directory} was made from another {file.name}; what changed:\n{_diff(known, now, changed)}",
-            f"{more or 'to begin anew'}, or a name of its own: sweeprun start {file} --set name={sweep.name}-2",
-        )
-
-
-def _diff(known: dict[str, Json], now: dict[str, Json], keys: list[str]) -> str:
-    before, after = (
-        yaml.safe_dump({key: version.get(key) for key in keys}, sort_keys=False).splitlines()
-        for version in (known, now)
-    )
-    return "\n".join(difflib.unified_diff(before, after, "the sweep", "the file", lineterm="", n=1))
+def _check_unchanged(sweep: Sweep, spec: SweepFile, file: str) -> None:
+    """The file may be as the sweep took it last, or as the sweep is now, which `resume --trials` may have changed."""
+    was = editing.current(sweep)
+    now = editing.as_chosen(spec, was)
+    changed = changes(was, now)
+    if not changed or not changes(editing.taken(sweep), now):
+        return
+    there = driving.shown(sweep)
+    ways = [f"go on with what is there: sweeprun resume {there} --edit {file}"]
+    if [change.key for change in changed] == ["budget.trials"] and spec.budget.trials:
+        ways.insert(0, f"try so many in all: sweeprun resume {there} --trials {spec.budget.trials}")
+    ways.append(f"begin anew: sweeprun start {file} --set name={sweep.name}-2")
+    message = f"{sweep.layout.directory} was made from another {spec.name}; what this one changes:\n{listed(changed)}"
+    raise SweepExists(message.rstrip(), "\n  ".join(ways))

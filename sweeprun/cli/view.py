@@ -122,7 +122,20 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
         shown.add_column(Text(heading), no_wrap=True, overflow="ellipsis")
     for row in cells[1:]:
         shown.add_row(*map(Text, row))
-    return _rendered(shown)
+    return _rendered(shown, styled=is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
+
+
+def columns(headings: Row, rows: Iterable[Row]) -> str:
+    """A table for a message: cells too long for the terminal go on in the next line, and none is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="")
+    for heading in headings:
+        shown.add_column(Text(safe(heading)), overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(safe(cell)) for cell in row))
+    return _rendered(shown, styled=False)
 
 
 def _that_fit(rows: list[Row]) -> list[Row]:
@@ -169,11 +182,10 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
-def _rendered(renderable: object) -> str:
+def _rendered(renderable: object, styled: bool) -> str:
     from rich.console import Console
 
     width = _terminal_width()
-    styled = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
     text = io.StringIO()
     Console(file=text, width=width, force_terminal=styled, highlight=False, markup=False, emoji=False).print(renderable)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())

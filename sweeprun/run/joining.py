@@ -48,7 +48,7 @@ def join(sweep: Sweep, switch: Switch, gpus: tuple[str, ...] | None = None, slot
         open_trials = {trial.worker for trial in sweep.trials() if not trial.state.final}
         liveness.forget_old(sweep.layout, observer, keep=open_trials)
         room = Slots(resources, sweep.name)
-        member = liveness.join(sweep.layout, _worker(tuple(str(device) for device in room.devices)), lease)
+        member = liveness.join(sweep.layout, this_process(tuple(str(device) for device in room.devices)), lease)
     return Worker(sweep, plan, LocalExecutor(room), member, observer, switch, obeyed)
 
 
@@ -77,7 +77,8 @@ def _check_program(plan: Plan) -> None:
         raise SweepFileError(f"command: there is no program {program!r} {where}", hint="write its whole path")
 
 
-def _worker(devices: tuple[str, ...]) -> liveness.Worker:
+def this_process(devices: tuple[str, ...] = ()) -> liveness.Worker:
+    """What this process says of itself as a worker."""
     pid = os.getpid()
     return liveness.Worker(
         uuid=uuid.uuid4().hex,

@@ -121,6 +121,7 @@ def test_what_fails_is_said_with_its_last_words_once_and_added_up(write: Command
         ("constraints: [x > 5]\n", "x > 5"),
         ("env: {TOKEN: '${env:NO_SUCH_VARIABLE}'}\n", "NO_SUCH_VARIABLE"),
         ("pruner: medain\n", "did you mean 'median'"),
+        ("workdir: nowhere\n", "nowhere is no directory"),
         ("repeats: {seeds: 3}\n", "not supported yet: repeats"),
     ],
 )
@@ -136,12 +137,55 @@ def test_a_start_that_cannot_begin_creates_nothing(
 def test_a_changed_file_is_refused_with_what_changed_and_the_ways_on(write: Command, sweeprun: Command) -> None:
     file = write(REPORTS)
     assert sweeprun("start", file).code == 0
-    done = sweeprun("start", file, "--set", "budget.trials=2")
+    done = sweeprun("start", file, "--set", "parameters.x.max=2.0", "--set", "budget.trials=2")
     assert done.code == 2
-    assert "-  trials: 1" in done.err
-    assert "+  trials: 2" in done.err
-    assert "sweeprun resume sweeps/demo --trials 2" in done.err
-    assert "--set name=demo-2" in done.err
+    words = [line.split() for line in done.err.splitlines()]
+    widened = "parameters.x float from 0 to 1 float from 0 to 2 range widened"
+    assert [widened.split(), ["budget.trials", "1", "2", "1", "more"]] == words[2:4]
+    same = f"{file} --set parameters.x.max=2.0 --set budget.trials=2"
+    assert f"sweeprun resume sweeps/demo --edit {same}\n" in done.err
+    assert f"sweeprun start {same} --set name=demo-2\n" in done.err
+    assert "--trials" not in done.err
+
+
+def test_where_only_the_budget_differs_resume_is_offered_with_it(write: Command, sweeprun: Command) -> None:
+    file = write(REPORTS)
+    sweeprun("start", file)
+    done = sweeprun("start", file, "--set", "budget.trials=2")
+    assert "sweeprun resume sweeps/demo --trials 2\n" in done.err
+    assert sweeprun("resume", "demo", "--trials", 2).code == 0
+    assert sweeprun("start", file).code == 0, "as it was started"
+    assert sweeprun("start", file, "--set", "budget.trials=2").code == 0, "as it is now"
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "./no-such-program"])
+def test_a_program_that_is_not_there_is_found_before_anything_is_created(
+    write: Command, sweeprun: Command, tmp_path: Path, program: str
+) -> None:
+    file = write(REPORTS)
+    file.write_text(file.read_text().replace("[python, train.py]", f"[{program}]"))
+    done = sweeprun("start", file)
+    assert done.code == 2
+    assert f"there is no program '{program}'" in done.err
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_program_is_looked_for_from_the_directory_of_the_trials(write: Command, sweeprun: Command) -> None:
+    file = write(REPORTS)
+    program = file.parent / "inside" / "run"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexec python ../train.py\n")
+    program.chmod(0o755)
+    file.write_text(file.read_text().replace("[python, train.py]", "[./run]") + "workdir: inside\n")
+    assert sweeprun("start", file).code == 0
+
+
+def test_a_file_that_says_the_same_in_another_way_is_not_another(write: Command, sweeprun: Command) -> None:
+    file = write(REPORTS)
+    sweeprun("start", file)
+    said = file.read_text().replace("{min: 0.0, max: 1.0}", "{max: 1.0, min: 0.0, log: false}")
+    file.write_text(said + "description: the same\npruner: {name: none}\nversion: 1\n")
+    assert sweeprun("start", file).code == 0
 
 
 def test_a_key_that_came_with_an_upgrade_does_not_make_a_file_another(
