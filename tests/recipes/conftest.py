@@ -1,0 +1,105 @@
+"""Programs of the recipes, started as a sweep would start them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+class Training:
+    """One trial's directory and the program started in it, which leaves after its command's `arguments`."""
+
+    def __init__(self, root: Path, command: Sequence[str], **params: Any):
+        self.root, self.command, self.n_runs = root, [*command], 0
+        self.checkpoint = root / "checkpoint.1"
+        self.checkpoint.mkdir(parents=True)
+        (root / "params.json").write_text(json.dumps(params))
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
+        self.n_runs += 1
+        run = self.root / f"run{self.n_runs}"
+        run.mkdir()
+        given = {"SWEEPRUN_TRIAL": "0", "SWEEPRUN_SEED": "3", "SWEEPRUN_DIR": str(run)}
+        given |= {"SWEEPRUN_CHECKPOINT": str(self.checkpoint), "SWEEPRUN_PARAMS": str(self.root / "params.json")}
+        given |= {"SWEEPRUN_METRICS": str(run / "metrics.jsonl")} | env
+        with open(run / "stdout", "wb") as stdout:
+            command = [*self.command, *arguments]
+            return subprocess.Popen(command, env=os.environ | given, stdout=stdout, start_new_session=True)
+
+    def finish(self, *arguments: str, **env: str) -> None:
+        assert self.start(*arguments, **env).wait(120) == 0
+
+    def start_and_kill_while_saving(self, file: str) -> None:
+        """Kill it when it has opened the temporary `file` of its checkpoint and written nothing yet."""
+        os.mkfifo(self.checkpoint / file)  # opening it waits here until someone reads
+        program = self.start()
+        with (self.checkpoint / file).open("rb"):
+            os.killpg(program.pid, signal.SIGKILL)
+            assert program.wait(60) == -signal.SIGKILL
+        (self.checkpoint / file).unlink()
+
+    def reports(self, run: int) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.root / f"run{run}" / "metrics.jsonl").read_text().splitlines()]
+
+    def forget_reports(self, run: int) -> None:
+        (self.root / f"run{run}" / "metrics.jsonl").write_text("")
+
+    def printed(self, run: int) -> list[str]:
+        return (self.root / f"run{run}" / "stdout").read_text().splitlines()
+
+    def curve(self, step: str = "epoch") -> dict[int, dict[str, Any]]:
+        """The reports by step: a later run replaces what it reports again."""
+        return {said[step]: said for run in range(1, self.n_runs + 1) for said in self.reports(run)}
+
+
+@pytest.fixture(scope="session")
+def training() -> Callable[..., Training]:
+    """`training(root, "digits/train.py", "--epochs=3")`; keywords are parameters for programs that read their file."""
+
+    def prepared(root: Path, program: str, *arguments: str, **params: Any) -> Training:
+        return Training(root, [sys.executable, str(RECIPES / program), *arguments], **params)
+
+    return prepared
+
+
+@pytest.fixture(scope="session")
+def module() -> Callable[[str], ModuleType]:
+    """`module("digits/train.py")`: a program imported, for the functions in it."""
+
+    def imported(program: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(program.replace("/", "_").removesuffix(".py"), RECIPES / program)
+        assert spec is not None
+        assert spec.loader is not None
+        found = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found)
+        return found
+
+    return imported
+
+
+@pytest.fixture(scope="session")
+def alone() -> Callable[..., list[str]]:
+    """`alone("digits/train.py", "--epochs=3")`: the lines that a program prints outside of any sweep."""
+
+    def printed(program: str, *arguments: str, cwd: Path | None = None, stdin: str = "") -> list[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SWEEPRUN_")}
+        interpreter = "sh" if program.endswith(".sh") else sys.executable
+        command = [interpreter, str(RECIPES / program), *arguments]
+        done = subprocess.run(
+            command, env=clean, cwd=cwd, input=stdin, stdout=subprocess.PIPE, text=True, timeout=120, check=True
+        )
+        return done.stdout.splitlines()
+
+    return printed
