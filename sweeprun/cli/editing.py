@@ -13,8 +13,8 @@ from sweeprun.cli.understood import declared
 from sweeprun.cli.view import say, short
 from sweeprun.errors import SweepFileError
 from sweeprun.run.editing import check_comparable
-from sweeprun.run.joining import rehearse
 from sweeprun.run.plan import Plan
+from sweeprun.run.readiness import rehearse
 from sweeprun.space import Space
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.liveness import Lease, Observer

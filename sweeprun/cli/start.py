@@ -24,8 +24,8 @@ from sweeprun.cli.driving import Drive
 from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLimit, Timeout, Trust
 from sweeprun.cli.view import say
 from sweeprun.errors import SweepExists
-from sweeprun.run.joining import rehearse
 from sweeprun.run.plan import Plan, settled
+from sweeprun.run.readiness import rehearse
 from sweeprun.samplers import auto
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.sweep import Sweep

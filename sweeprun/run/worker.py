@@ -26,6 +26,7 @@ from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
 from sweeprun.run.outcome import Request, ended, retried
 from sweeprun.run.plan import Plan
+from sweeprun.run.readiness import check_environment
 from sweeprun.run.spawning import Spawning
 from sweeprun.store.liveness import Membership, Observer
 from sweeprun.store.sweep import StopRequest, Sweep
@@ -127,7 +128,9 @@ class Worker:
 
     def _read(self) -> None:
         if len(self._sweep.edits) > self.plan.n_edits:
-            self._adopt(Plan.load(self._sweep))
+            plan = Plan.load(self._sweep)
+            check_environment(plan)  # who lacks what is needed now leaves, before it claims a trial in vain
+            self._adopt(plan)
         trials = self._sweep.trials()
         for live in self._live.values():
             current = trials[live.record.number]
