@@ -28,6 +28,7 @@ COMMANDS = {
     "show": "Everything about one trial.",
     "logs": "What a trial printed.",
     "export": "Every trial as csv or jsonl.",
+    "import": "Earlier results as trials of a sweep.",
     "schema": "The JSON Schema of the sweep file, for editors.",
     "doctor": "What this machine, this file system and the trials' interpreter can do.",
 }
@@ -46,8 +47,11 @@ class Commands(TyperGroup):
             )
         name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         module = importlib.import_module(f"sweeprun.cli.{name}")
+        command = getattr(module, name)
+        if isinstance(command, typer.Typer):  # it has commands of its own
+            return get_command(command)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name, help=module.__doc__)(getattr(module, name))
+        single.command(cmd_name, help=module.__doc__)(command)
         return get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -7,6 +7,7 @@ from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
 from sweeprun.space.tree import CircularConditionError, Node, Space
+from sweeprun.space.written import from_cells
 
 __all__ = [
     "ALWAYS",
@@ -30,5 +31,6 @@ __all__ = [
     "Repeated",
     "Space",
     "completed",
+    "from_cells",
     "identity",
 ]

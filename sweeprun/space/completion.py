@@ -105,7 +105,7 @@ def _drawn(space: Space, wanted: Mapping[str, Json], rng: np.random.Generator) -
     for declaration in space.declarations:
         if declaration.when.holds(values):
             chosen = _chosen(declaration, wanted, values, rng)
-            values.update({name: _native(parameters[name], value) for name, value in chosen.items()})
+            values.update({name: native(parameters[name], value) for name, value in chosen.items()})
             values.update(declaration.deliver(values))
     params = {name: values[name] for name in space.names if name in values}
     for declaration in space.declarations:
@@ -159,7 +159,7 @@ def _check_delivered(declaration: Declaration, wanted: Mapping[str, Json], param
             raise NotAllowedError(name, f"{name} = {value!r} is not what is computed here: {params[name]!r}")
 
 
-def _native(parameter: Parameter, value: Json) -> Json:
+def native(parameter: Parameter, value: Json) -> Json:
     """The value as the parameter itself would write it: 64 for 64.0 where it is an integer, 1.0 for 1 where not."""
     return float(value) if parameter.size is None else parameter.from_unit(parameter.to_unit(value))
 

@@ -1,0 +1,97 @@
+"""Earlier results as a table has them: which column is what, and what a line of it says.
+
+A column is a parameter or a metric by its name, `params.x` and `metrics.x` settle one that is both. What else
+`sweeprun export csv` writes is known and not needed; other columns are named, and ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sweeprun.errors import UsageError, near
+from sweeprun.run.plan import Plan
+from sweeprun.space import from_cells
+from sweeprun.trials import Params
+
+_FACTS = frozenset({"number", "state", "step", "seconds", "origin", "seed", "failure", "started", "finished"})
+
+
+class NoResultError(Exception):
+    """A line that is no result: it says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was once tried and came out. `step` is the one that gave the values; None where the table does not say.
+    `line` is the place in the table, `outside` says why the space does not hold it; empty where it does."""
+
+    params: Params
+    values: Mapping[str, float]
+    step: int | None
+    line: int
+    outside: str
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which heading each parameter, metric and fact stands under; `ignored` headings are none of these."""
+
+    params: Mapping[str, int]
+    metrics: Mapping[str, int]
+    facts: Mapping[str, int]
+    ignored: tuple[str, ...]
+
+    @classmethod
+    def of(cls, headings: Sequence[str], plan: Plan) -> Self:
+        """Raises UsageError for a table that cannot hold a result of this sweep."""
+        places = {heading: place for place, heading in enumerate(headings)}
+        objective, known = plan.reporting.objective.name, {*plan.reporting.tracked, *plan.reporting.derived}
+        params = _under(places, "params.", plan.space.names)
+        metrics = _under(places, "metrics.", known)
+        taken = {*params.values(), *metrics.values()}
+        facts = {heading: place for heading, place in places.items() if heading in _FACTS and place not in taken}
+        ignored = tuple(heading for heading, place in places.items() if place not in {*taken, *facts.values()})
+        if objective not in metrics:
+            message = f"there is no column {objective}, which is what counts; there are: {', '.join(headings)}"
+            raise UsageError(message, near(objective, headings) or f"call the column {objective}")
+        if not params:
+            message = f"there is no column of a parameter; parameters are: {', '.join(plan.space.names)}"
+            raise UsageError(message, "call the columns what the parameters are called")
+        return cls(params, metrics, facts, ignored)
+
+    def result(self, cells: Sequence[str], line: int, plan: Plan) -> Result:
+        """What a line says. Raises NoResultError."""
+        state = self._fact("state", cells).lower()
+        if state not in ("", "complete"):
+            raise NoResultError(f"its state is {state}")
+        try:
+            values = {name: _number(name, cells[place]) for name, place in self.metrics.items() if cells[place]}
+            params, outside = from_cells(plan.space, {n: cells[at] for n, at in self.params.items() if cells[at]})
+        except ValueError as error:
+            raise NoResultError(str(error)) from None
+        objective = plan.reporting.objective.name
+        if objective not in values:
+            raise NoResultError(f"it has no {objective}")
+        if not math.isfinite(values[objective]):
+            raise NoResultError(f"{objective} is {values[objective]}")
+        step = self._fact("step", cells)
+        return Result(params, values, int(step) if step.isascii() and step.isdigit() else None, line, outside)
+
+    def _fact(self, name: str, cells: Sequence[str]) -> str:
+        return cells[self.facts[name]] if name in self.facts else ""
+
+
+def _under(places: Mapping[str, int], prefix: str, names: Collection[str]) -> dict[str, int]:
+    """Where each of the names stands, with its prefix or, where that is not there, without."""
+    said = {name: places.get(f"{prefix}{name}", places.get(name)) for name in names}
+    return {name: place for name, place in said.items() if place is not None}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, which is no number") from None
