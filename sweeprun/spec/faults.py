@@ -6,22 +6,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from sweeprun.errors import NotSupportedYet, SweepFileError, near
+from sweeprun.errors import NotSupportedYet, SweepFileError
 from sweeprun.spec.fields import Language
-from sweeprun.spec.keys import language_at
+from sweeprun.spec.keys import language_at, meant
 from sweeprun.spec.parameters import MisdeclaredError
 from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import Document, KeyPath, Position
 
 E = TypeVar("E", bound=SweepFileError)
-_OF_WANDB = {  # its words, which people know, in ours
-    "program": "command",
-    "method": "algorithm",
-    "early_terminate": "pruner",
-    "run_cap": "budget.trials",
-    "distribution": "log: true, or step",
-    "q": "step",
-}
 _SHAPES = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -33,9 +25,11 @@ _SHAPES = {
 
 
 def explained(error: ValidationError, document: Document, root: type[Language]) -> SweepFileError:
-    """The fault that stands first in the file."""
-    faults = [_fault(dict(detail), document, root) for detail in error.errors(include_url=False)]
-    return min(faults, key=lambda fault: (fault.line, fault.column))
+    """The fault that stands first in the file; what is missing stands nowhere, and may be what another key was
+    meant to be."""
+    details = [dict(detail) for detail in error.errors(include_url=False)]
+    faults = [(detail["type"] == "missing", _fault(detail, document, root)) for detail in details]
+    return min(faults, key=lambda fault: (fault[0], fault[1].line, fault[1].column))[1]
 
 
 def located(error: MisdeclaredError, document: Document) -> SweepFileError:
@@ -71,10 +65,7 @@ def _unknown_key(path: KeyPath, document: Document, root: type[Language]) -> Swe
     key, model = str(path[-1]), language_at(root, path[:-1])
     allowed = sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
     message = f"unknown key {dotted(path)}; allowed: {', '.join(allowed)}"
-    hint = near(key, allowed)
-    if key in _OF_WANDB:
-        hint = f"here W&B's {key} is {_OF_WANDB[key]}; a W&B sweep file without keys of sweeprun's runs as it is"
-    return _at(SweepFileError, message, document, path, hint)
+    return _at(SweepFileError, message, document, path, meant(key, allowed))
 
 
 def _at(kind: type[E], message: str, document: Document, path: KeyPath, hint: str | None = None) -> E:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from sweeprun.errors import near
 from sweeprun.spec.fields import Language, Later
 from sweeprun.spec.yaml12 import KeyPath
+
+_OF_WANDB = {  # its words, which people know, in ours
+    "program": "command",
+    "method": "algorithm",
+    "early_terminate": "pruner",
+    "run_cap": "budget.trials",
+    "distribution": "log: true, or step",
+    "q": "step",
+}
+
+
+def meant(key: str, allowed: Iterable[str]) -> str | None:
+    """The hint for a key that the language does not have."""
+    if key in _OF_WANDB:
+        return f"W&B's {key} is {_OF_WANDB[key]} here; a W&B sweep file has words of W&B's alone, and --set ours on top"
+    return near(key, allowed)
 
 
 def field_of(model: type[Language], key: str | int) -> FieldInfo | None:

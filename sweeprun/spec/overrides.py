@@ -6,10 +6,10 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from sweeprun.errors import SweepFileError, near
+from sweeprun.errors import SweepFileError
 from sweeprun.spec import yaml12
 from sweeprun.spec.fields import Language
-from sweeprun.spec.keys import field_of, language_at
+from sweeprun.spec.keys import field_of, language_at, meant
 from sweeprun.spec.yaml12 import Document, KeyPath
 
 _CLOSED = ("parameters", "linked")  # a name that the file does not declare is a typing error, not a new one
@@ -68,7 +68,7 @@ def _checked(root: type[Language], path: KeyPath, container: Any, key: Any, orig
         return key
     shown = ".".join(map(str, (*path, key)))
     message = f"unknown key {shown}; allowed: {', '.join(map(str, allowed)) or 'none'}"
-    raise SweepFileError(message, origin, hint=near(str(key), [name for name in allowed if isinstance(name, str)]))
+    raise SweepFileError(message, origin, hint=meant(str(key), [name for name in allowed if isinstance(name, str)]))
 
 
 def _opened(container: Any, key: Any, model: type[Language] | None, origin: str) -> Any:

@@ -9,7 +9,8 @@ from sweeprun.trials import Json
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+-]+)*")
 _NO_TEXT = re.compile(r"[~]|null|true|false|yes|no|on|off|y|n|[.]?(?:inf|nan)|[.][0-9].*", re.IGNORECASE)
-_E_NOTATION = re.compile(r"(-?\d+)(e[-+]?\d+)")
+_WHOLE_MANTISSA = re.compile(r"\A(-?\d+)(e[-+]?\d+)\Z")
+_SPECIAL = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}
 
 
 def flow(value: Json) -> str:
@@ -27,7 +28,7 @@ def scalar(value: Json) -> str:
         plain = _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value)
         return value if plain else _quoted(value)
     if isinstance(value, float):  # 1e-05 is a text to YAML 1.1
-        return _E_NOTATION.sub(r"\1.0\2", json.dumps(value))
+        return _SPECIAL.get(repr(value)) or _WHOLE_MANTISSA.sub(r"\1.0\2", repr(value))
     return json.dumps(value)
 
 

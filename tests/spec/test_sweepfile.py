@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         (
             "program: train.py",
             "unknown key program; allowed: ",
-            "here W&B's program is command; a W&B sweep file without keys of sweeprun's runs as it is",
+            "W&B's program is command here; a W&B sweep file has words of W&B's alone, and --set ours on top",
         ),
         ("method: bayes", "unknown key method; allowed: ", None),
         ("budget: -3", "budget.trials must be a whole number, at least 1, not -3", None),
@@ -163,6 +163,12 @@ def test_of_several_faults_the_first_in_the_file_is_told():
 def test_a_file_that_is_no_mapping_is_refused(text):
     with pytest.raises(SweepFileError, match="a sweep file is a mapping"):
         parse(text)
+
+
+def test_a_misspelt_key_goes_before_what_is_missing_for_it():
+    with pytest.raises(SweepFileError, match=r":1:1: unknown key comand") as caught:
+        parse("comand: a\nmetric: loss\n")
+    assert caught.value.hint == "did you mean 'command'?"
 
 
 def test_a_missing_command_is_said():

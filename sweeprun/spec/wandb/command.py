@@ -48,8 +48,7 @@ def translate(draft: Draft, program: Json, command: Json) -> None:
 
 def _default(draft: Draft, program: Json) -> None:
     if not isinstance(program, str) or not program:
-        message = f"program must be the file to run, not {shown(program)}, where there is no command"
-        draft.refuse(_PATH, ("program",), message, "--set command='python train.py ${args}'")
+        _nothing_to_start(draft, program)
         return
     why = ""
     if not program.endswith(".py"):
@@ -57,6 +56,19 @@ def _default(draft: Draft, program: Json) -> None:
     draft.put(_PATH, ["python", program, "${args}"], ("program",))
     draft.note(_PATH, ("program",), f"program {program}", f"command python {program} ${{args}}", why)
     _arguments(draft, "", ("program",))
+
+
+def _nothing_to_start(draft: Draft, program: Json) -> None:
+    key, message = "program", f"program must be the file to run, not {shown(program)}"
+    if program is None:
+        key, message = (
+            "method",
+            "there is no program and no command: nothing to start, unless an agent calls a function",
+        )
+    for launched in ("job", "image_uri"):
+        if (launched,) in draft.source.keys:
+            key, message = launched, f"{launched} is for W&B Launch: nothing that can be started here"
+    draft.refuse(_PATH, (key,), message, "--set command='python train.py ${args}'")
 
 
 def _split(command: str) -> Json:
@@ -136,10 +148,11 @@ class _Words:
             self.draft.note(_PATH, origin, f"command: {word}", known)
         for other in _MACRO.finditer(_VARIABLE.sub("", word)):
             why = "W&B replaces a macro only where it is a word of its own"
+            hint = "write one word of the command in each item of the list"
             if other[1] not in _KNOWN:
                 why = "sweeprun has no such macro, and cannot hand it over as it is written"
-            message = f"command: {shown(word)} has {other[0]} in it; {why}"
-            self.draft.refuse(_PATH, origin, message, "one word of the command in each item of the list")
+                hint = "set it where the program keeps its configuration"
+            self.draft.refuse(_PATH, origin, f"command: {shown(word)} has {other[0]} in it; {why}", hint)
         if word in _SHELL:
             why = "no shell reads the command, here or with W&B"
             self.draft.note(_PATH, origin, f"command: {word}", "an argument of the program", why)

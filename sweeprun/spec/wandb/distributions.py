@@ -46,7 +46,10 @@ def entry(given: Mapping[str, Json]) -> Entry:
     keys, translate = DISTRIBUTIONS[name]
     for key in sorted(given.keys() - keys - {"distribution"}):
         allowed = ", ".join(["distribution", *sorted(keys)])
-        raise UntranslatableError(f"{name} has no {key}; allowed: {allowed}", near(key, sorted(keys)), key)
+        hint = near(key, sorted(keys))
+        if isinstance(given[key], dict):
+            hint = f"is {key} a parameter? Then it is indented too far"
+        raise UntranslatableError(f"{name} has no {key}; allowed: {allowed}", hint, key)
     return translate(_Settings(name, given))
 
 
@@ -148,7 +151,7 @@ def _categorical(settings: _Settings) -> Entry:
 
 
 def _weighted(settings: _Settings) -> Entry:
-    values, weights = settings.given["values"], settings.given["probabilities"]
+    values, weights = settings.given.get("values"), settings.given["probabilities"]
     if not isinstance(values, list) or not isinstance(weights, list) or len(values) != len(weights):
         message = "values and probabilities must be lists of one length"
         raise UntranslatableError(message, key="probabilities")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from sweeprun.spec.wandb import distributions
 from sweeprun.spec.wandb.distributions import UntranslatableError
 from sweeprun.spec.wandb.draft import Draft
-from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import KeyPath
 from sweeprun.spec.yaml_text import flow
 from sweeprun.trials import Json
@@ -54,8 +53,7 @@ def _leaf(draft: Draft, written: dict[str, Json], here: KeyPath, name: str) -> N
     _put(draft, here, entry.value, written)
     if entry.why or not _says_the_same(entry.value, written):
         draft.note(here, here, f"{name} {flow(written)}", flow(entry.value), entry.why)
-    for text in _surprises(written):
-        draft.note(here, here, name, "as it is written", text)
+    _surprises(draft, written, here, name)
 
 
 def _put(draft: Draft, here: KeyPath, value: Json, written: dict[str, Json]) -> None:
@@ -75,10 +73,13 @@ def _says_the_same(value: Json, written: dict[str, Json]) -> bool:
     return repr(value) == repr(given) or repr(short) == repr(given)
 
 
-def _surprises(written: dict[str, Json]) -> Iterator[str]:
-    values = written.get("values", [written.get("value", 0)])
-    for value in values if isinstance(values, list) else ():
-        if value is None:
-            yield "where it is null the program is not given the argument; W&B writes None"
-        if isinstance(value, str) and value.lower() in _YAML_1_1:
-            yield f"{shown(value)} is a text; W&B reads it as a boolean where it is not quoted"
+def _surprises(draft: Draft, written: dict[str, Json], here: KeyPath, name: str) -> None:
+    """Values that the program does not get as W&B hands them over."""
+    listed = written.get("values", [written.get("value", 0)])
+    values = listed if isinstance(listed, list) else []
+    if None in values:
+        draft.note(here, here, f"{name} null", "no argument", f"W&B writes --{name}=None")
+    booleans = [value for value in values if isinstance(value, str) and value.lower() in _YAML_1_1]
+    if booleans:
+        words = ", ".join(booleans)
+        draft.note(here, here, f"{name} {words}", "text", "W&B reads it as a boolean where it is not quoted")

@@ -14,6 +14,11 @@ from sweeprun.trials import Json
 
 _METHODS = {"bayes": "auto", "random": "random", "grid": "grid"}
 _OTHERS_METHODS = ("custom", "ax", "optuna", "hyperopt", "tune")  # of schedulers beside W&B
+_LEFT_OUT_OF_A_METRIC = {
+    "impute": "a failed trial is known as failed, and needs no value",
+    "impute_while_running": "a running trial is known as running, and needs no value",
+    "threshold": "a front has no reference point here",
+}
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -35,19 +40,31 @@ def description(draft: Draft, written: Json) -> None:
 
 def metric(draft: Draft, written: Json) -> None:
     """`metric`; its `target` ends the sweep, which is a matter of the budget here."""
-    if not isinstance(written, dict):
-        draft.put(("metric",), written, ("metric",))
-        return
-    _one_metric(draft, ("metric",), written)
-    target, named = written.get("target"), written.get("name")
-    if target is not None and isinstance(named, str):
-        draft.put(("budget", "target", named), target, ("metric", "target"))
-        draft.note(("budget",), ("metric", "target"), f"metric.target {flow(target)}", "budget.target")
+    path: KeyPath = ("metric",)
+    draft.put(path, _our_part(draft, path, written), path)
+    named = written.get("name") if isinstance(written, dict) else None
+    if isinstance(named, str) and written.get("target") is not None:
+        target = {named: written["target"]}
+        draft.put(("budget", "target"), target, (*path, "target"))
+        draft.note(("budget",), (*path, "target"), "metric.target", f"budget.target {flow(target)}")
 
 
 def metrics(draft: Draft, written: Json) -> None:
-    """Several objectives, as W&B's custom schedulers have them."""
-    draft.put(("metrics",), written, ("metrics",))
+    """Several objectives, as schedulers beside W&B's own have them."""
+    path: KeyPath = ("metrics",)
+    ours = (
+        [_our_part(draft, (*path, i), each) for i, each in enumerate(written)] if isinstance(written, list) else written
+    )
+    draft.put(path, ours, path)
+
+
+def _our_part(draft: Draft, path: KeyPath, written: Json) -> Json:
+    """A metric without what only W&B's search has."""
+    if not isinstance(written, dict):
+        return written
+    for key in sorted(written.keys() & _LEFT_OUT_OF_A_METRIC.keys()):
+        draft.note((), (*path, key), f"{path[0]}.{key}", "left out", _LEFT_OUT_OF_A_METRIC[key])
+    return {key: value for key, value in written.items() if key not in _LEFT_OUT_OF_A_METRIC and key != "target"}
 
 
 def no_metric(draft: Draft) -> None:
@@ -56,16 +73,6 @@ def no_metric(draft: Draft) -> None:
     message = "there is no metric: W&B searches without one, sweeprun has to know which trial is best"
     hint = "--set metric=val_loss, or --set metric='{name: val_acc, goal: maximize}'"
     draft.refuse(("metric",), origin, message, hint)
-
-
-def _one_metric(draft: Draft, path: KeyPath, written: dict[str, Json]) -> None:
-    draft.put(path, {}, path)
-    for key, value in written.items():
-        if key in ("impute", "impute_while_running"):
-            why = "a failed trial is known as failed, and needs no value"
-            draft.note(path, (*path, key), f"metric.{key}", "left out", why)
-        elif key != "target":
-            draft.put((*path, key), value, (*path, key))
 
 
 def method(draft: Draft, written: Json) -> None:
