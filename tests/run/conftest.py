@@ -256,10 +256,10 @@ class Stage:
 
     Act, losses, by_trial, names = Act, staticmethod(losses), staticmethod(by_trial), staticmethod(names)
 
-    def sweep(self, text: str = "") -> Sweep:
-        """Create the sweep: the smallest file, with more lines, or open it again."""
+    def sweep(self, text: str = "", *overrides: str) -> Sweep:
+        """Create the sweep: the smallest file, with more lines and `--set`s, or open it again."""
         if not self.directory.exists():
-            file = settled(SweepFile.parse(SMALLEST + text, self.directory.parent / "s.yaml"))
+            file = settled(SweepFile.parse(SMALLEST + text, self.directory.parent / "s.yaml", overrides))
             Sweep.create(self.directory, (SMALLEST + text).encode(), file.resolved(), "0")
         return Sweep(self.directory)
 
