@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sweeprun.cli.view import unsafe
-from sweeprun.macros import VARIABLE
+from sweeprun.macros import GIVEN, VARIABLE
 from sweeprun.run import command
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
@@ -16,6 +16,8 @@ from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
 _KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS")
+_AGAIN = '"$again"'
+_NOTHING: Mapping[str, str] = {}
 _SPLIT_OR_EXPANDED = re.compile(r"[\s*?]|\A\Z")
 
 
@@ -27,26 +29,39 @@ def quoted(word: str) -> str:
 
 
 def line(sweep: Sweep, trial: Trial) -> str | None:
-    """`cd DIRECTORY && VARIABLES... PROGRAM ARGUMENTS...`; None where no run of the trial left its command."""
+    """`cd DIRECTORY && VARIABLES... PROGRAM ARGUMENTS...`; None where no run of the trial left its command.
+
+    What the command names of its run (`${env:SWEEPRUN_SEED}` ...) is what that run was given, but for the places where
+    it wrote: in their stead stands a new directory beside the program, for a record is not written twice.
+    """
     said = _recorded(sweep, trial)
     if said is None:
         return None
-    variables = [f"{name}={_expanded(value)}" for name, value in _environment(said["env"], sweep).items()]
-    words = [*variables, command_line(said["argv"], arguments(sweep, trial), said["program"])]
-    return f"cd {quoted(said['cwd'])} && {' '.join(words)}"
+    given = _given(said["env"])
+    variables = [f"{name}={_expanded(value, given)}" for name, value in _environment(said["env"], sweep).items()]
+    words = command_line(said["argv"], arguments(sweep, trial), said["program"], given)
+    again = " ".join([*variables, words])
+    made = f'again=$(mktemp -d "$PWD/{sweep.name}-{trial.number}.XXXXXX") && ' if _AGAIN in again else ""
+    return f"cd {quoted(said['cwd'])} && {made}{again}"
 
 
-def command_line(argv: Sequence[str], literal: Sequence[str], program: str | None = None) -> str:
-    """`argv` for a shell, which expands each `${env:X}` of the command. Not so in the words that are `literal`: they
-    carry parameters, whose values are never expanded, whatever they look like. `program` is the path of argv[0] where
-    a trial found it."""
+def command_line(
+    argv: Sequence[str], literal: Sequence[str], program: str | None = None, given: Mapping[str, str] = _NOTHING
+) -> str:
+    """`argv` for a shell, which expands each `${env:X}` of the command, unless it is `given` as a word of the shell.
+    Not so in the words that are `literal`: they carry parameters, whose values are never expanded, whatever they look
+    like. `program` is the path of argv[0] where a trial found it."""
     name, *rest = argv
-    return " ".join([_program(name, program), *(quoted(word) if word in literal else _expanded(word) for word in rest)])
+    words = (quoted(word) if word in literal else _expanded(word, given) for word in rest)
+    return " ".join([_program(name, program), *words])
 
 
 def arguments(sweep: Sweep, trial: Trial) -> list[str]:
     """What `${args}` stood for."""
-    return command.arguments(trial.params, sweep.resolved["args"])
+    style = sweep.resolved["args"]
+    if style == "file":
+        return [str(runs.files(sweep.layout, trial).params)]
+    return command.arguments(trial.params, style)
 
 
 def survives_splitting(words: Iterable[str]) -> bool:
@@ -76,14 +91,21 @@ def _environment(recorded: dict[str, str], sweep: Sweep) -> dict[str, str]:
 def _program(name: str, found: str | None) -> str:
     """The program, by its path where the reader's shell would find another one of that name than the trial did."""
     if "/" in name or found is None:
-        return _expanded(name)
+        return _expanded(name, _NOTHING)
     return quoted(name if found == shutil.which(name) else found)
 
 
-def _expanded(word: str) -> str:
-    """`word` with each `${env:X}` left to the reader's shell."""
+def _given(recorded: Mapping[str, str]) -> dict[str, str]:
+    """Words of the shell for the variables that only a trial has."""
+    written = {"SWEEPRUN_DIR": _AGAIN, "SWEEPRUN_CHECKPOINT": _AGAIN, "SWEEPRUN_METRICS": f"{_AGAIN}/metrics.jsonl"}
+    return {name: written.get(name) or quoted(recorded[name]) for name in GIVEN if name in recorded}
+
+
+def _expanded(word: str, given: Mapping[str, str]) -> str:
+    """`word` with each `${env:X}` as it is `given`, or else left to the reader's shell."""
     parts = VARIABLE.split(word)  # text and names take turns
-    written = [f'"${part}"' if i % 2 else quoted(part) if part else "" for i, part in enumerate(parts)]
+    named = [given.get(part, f'"${part}"') if i % 2 else part for i, part in enumerate(parts)]
+    written = [part if i % 2 or not part else quoted(part) for i, part in enumerate(named)]
     return "".join(written) or "''"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweeprun.executors.base import Ended, Lease
 from sweeprun.run.outcome import Request, Traces
+from sweeprun.run.overlooked import traces
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
@@ -104,7 +105,7 @@ class Live:
 
     def traces(self) -> Traces:
         """What the run left behind."""
-        return Traces.of(self.files, self.progress.names, self.trial.last_step > self.record.last_step)
+        return traces(self.progress, self.reader, self.files, self.trial, self.trial.last_step > self.record.last_step)
 
 
 def _total_bytes(paths: Iterable[Path]) -> int:

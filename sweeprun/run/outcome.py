@@ -5,19 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.store import records
-from sweeprun.store.layout import RunFiles
-from sweeprun.store.tail import last_lines
 from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
 MAX_DEATHS = 3
 MAX_EMPTY_PREEMPTIONS = 3
-STDERR_LINES = 20  # kept with a trial
 PREEMPTED = {75: "exit code 75", 143: "SIGTERM from outside"}  # 75 is EX_TEMPFAIL, 143 how a shell reports SIGTERM
 SHELL_SIGKILL = 137  # how a shell reports it
 
@@ -46,20 +43,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a run left behind: the names of the metrics that it reported, whether it came to a step that no run of its
-    trial had reached, the last lines of its stderr, and whether its stdout ends with what could be metrics."""
+    """What a run left behind: whether it came to a step that no run of its trial had reached, the last lines of its
+    stderr, and, where its objective was never read, what was there in its stead."""
 
-    names: frozenset[str] = frozenset()
     progressed: bool = False
     stderr: tuple[str, ...] = ()
-    json_on_stdout: bool = False
-
-    @classmethod
-    def of(cls, files: RunFiles, names: Iterable[str], progressed: bool) -> Traces:
-        """What lies in the directory of the run."""
-        printed = last_lines(files.stdout, STDERR_LINES)
-        looks_like_metrics = any(line.startswith("{") and line.rstrip().endswith("}") for line in printed)
-        return cls(frozenset(names), progressed, last_lines(files.stderr, STDERR_LINES), looks_like_metrics)
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +74,9 @@ def ended(
     if end.code != 0:
         return _crashed(end, left.stderr)
     if metric not in trial.values:
-        message = f"it ended well and never reported {metric!r}; it reported {_seen(left)}"
+        message = f"it ended well and never reported {metric!r}; {left.instead}"
         return _failed(FailureClass.NO_METRIC, message, end, left.stderr)
     return Outcome(TrialState.COMPLETE, _leftovers(end))
-
-
-def _seen(left: Traces) -> str:
-    if left.names:
-        return ", ".join(sorted(left.names))
-    if left.json_on_stdout:
-        return "nothing, but printed JSON lines: say metrics_from: stdout"
-    return "nothing: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
 
 
 def not_spawned(failure: SpawnFailed) -> Outcome:

@@ -177,9 +177,11 @@ class Progress:
         """Make `values` those of the trial where they are better, or later, or belong to the same step."""
         if step != self._step and not self._leads(step, values):
             return
+        together = {**self._values, **values} if step == self._step else values  # others may have been told between
         self._step = step
-        matter = {name: values[name] for name in (*self.reporting.tracked, *self.reporting.derived) if name in values}
-        self._values = dict(islice({**matter, **values}.items(), MAX_VALUES))
+        names = (*self.reporting.tracked, *self.reporting.derived)
+        matter = {name: together[name] for name in names if name in together}
+        self._values = dict(islice({**matter, **together}.items(), MAX_VALUES))
 
     def _leads(self, step: int, values: Mapping[str, float]) -> bool:
         if self.reporting.objective.name not in values:

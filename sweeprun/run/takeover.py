@@ -10,6 +10,7 @@ from typing import Any
 from sweeprun import processes
 from sweeprun.executors.base import Ended
 from sweeprun.run.outcome import Traces
+from sweeprun.run.overlooked import traces
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout, RunFiles
@@ -62,8 +63,8 @@ def _read(
     memory_bytes = 0 if exit_ is None else exit_.memory_bytes
     run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, reader.n_skipped, reader.n_cut)
     end = exit_ if exit_ is not None and exit_.ended_by == "program" else None
-    traces = Traces.of(files, progress.names, reached.last_step > trial.last_step)
-    return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, traces)
+    left = traces(progress, reader, files, reached, reached.last_step > trial.last_step)
+    return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, left)
 
 
 def _lives(launcher: list[int | None] | None) -> bool:

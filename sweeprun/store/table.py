@@ -135,9 +135,7 @@ class NewestTable:
         return rows
 
     def _found(self) -> Path | None:
-        began_ns = next(_written((self._began,)), (0, self._began))[0]
-        found = [(at, path) for at, path in _written(glob.iglob(self._place, recursive=True)) if at >= began_ns]
-        return max(found)[1] if found else self._newest
+        return newest(self._place, self._began) or self._newest
 
 
 def place(written: str, base: Path, given: Mapping[str, str]) -> str:
@@ -145,6 +143,13 @@ def place(written: str, base: Path, given: Mapping[str, str]) -> str:
     `given`, with `*` and `**` as the only wildcards, and only where they are written. Raises SweepFileError."""
     text = _OTHER_WILDCARDS.sub(r"[\g<0>]", written)
     return os.path.join(glob.escape(str(base)), expand(text, {name: glob.escape(said) for name, said in given.items()}))
+
+
+def newest(place: str, began: Path) -> Path | None:
+    """The file at a place, a pattern for `glob`, that was written to last, and not before `began` was."""
+    began_ns = next(_written((began,)), (0, began))[0]
+    found = [(at, path) for at, path in _written(glob.iglob(place, recursive=True)) if at >= began_ns]
+    return max(found)[1] if found else None
 
 
 def _written(paths: Iterable[str | Path]) -> Iterator[tuple[int, Path]]:

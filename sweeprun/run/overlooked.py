@@ -1,0 +1,112 @@
+"""What a program said in place of its objective, and how to have it read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeprun.errors import near
+from sweeprun.run.outcome import Traces
+from sweeprun.run.printed import propose
+from sweeprun.run.progress import Progress, Reporting
+from sweeprun.store import runs
+from sweeprun.store.layout import RunFiles
+from sweeprun.store.metrics import Reader
+from sweeprun.store.table import newest, place
+from sweeprun.store.tail import last_lines
+from sweeprun.trials import Trial
+
+STDERR_LINES = 20  # kept with a trial
+_LOOKED_AT = 200  # lines of a log
+_QUOTED = 3
+_LONGEST = 100  # characters of a line that is quoted
+
+
+def traces(progress: Progress, reader: Reader, files: RunFiles, trial: Trial, progressed: bool) -> Traces:
+    """What a run left behind that reached `trial`."""
+    instead = ""
+    if progress.reporting.objective.name not in trial.values:
+        instead = Silence(progress.reporting, files, frozenset(progress.names), reader).told()
+    return Traces(progressed, last_lines(files.stderr, STDERR_LINES), instead)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A run whose objective was not read. `names` are the metrics that were."""
+
+    reporting: Reporting
+    files: RunFiles
+    names: frozenset[str]
+    reader: Reader
+
+    def told(self) -> str:
+        """What there was instead, and how it would be read: for the end of a sentence."""
+        said, elsewhere = self._reported() if self.names else self._silent(), self._elsewhere()
+        if elsewhere is not None:
+            return f"{said}, but it {elsewhere}"
+        if self.names or self.reporting.source.kind in ("regex", "csv"):
+            return said
+        return f"{said}: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
+
+    def _reported(self) -> str:
+        hint = near(self.reporting.objective.name, self.names)
+        return f"it reported {', '.join(sorted(self.names))}" + (f"; {hint}" if hint else "")
+
+    def _silent(self) -> str:
+        source = self.reporting.source
+        if source.kind == "csv":
+            return self._without_table()
+        if source.kind == "regex":
+            patterns = "the pattern" if len(source.patterns) == 1 else "any of the patterns"
+            return f"no line matched {patterns}; {self._last_words()}"
+        return "it reported nothing"
+
+    def _elsewhere(self) -> str | None:
+        """What was said where nobody listens."""
+        kind = self.reporting.source.kind
+        if kind != "file" and self.files.metrics.exists() and self.files.metrics.stat().st_size:
+            return "wrote JSON lines to $SWEEPRUN_METRICS: say metrics_from: file"
+        printed = last_lines(self.files.stdout, _LOOKED_AT)
+        if kind != "stdout" and any(line.startswith("{") and line.rstrip().endswith("}") for line in printed):
+            return "printed JSON lines: say metrics_from: stdout"
+        return self._proposed()
+
+    def _proposed(self) -> str | None:
+        metric = self.reporting.objective.name
+        for log in (self.files.stdout, self.files.stderr):
+            proposal = propose(last_lines(log, _LOOKED_AT), metric, self.reporting.step)
+            if proposal is not None and (not self.names or metric in proposal.names):
+                choice = "" if metric in proposal.names else f", and metric: {' or '.join(proposal.names)}"
+                return f"printed {_quoted(proposal.line)}; to read that, say {proposal}{choice}"
+        return None
+
+    def _last_words(self) -> str:
+        for name, log in (("stdout", self.files.stdout), ("stderr", self.files.stderr)):
+            lines = [line for line in last_lines(log, STDERR_LINES) if line.strip()]
+            if lines:
+                return f"{name} ended with {', '.join(map(_quoted, lines[-_QUOTED:]))}"
+        return "it printed nothing"
+
+    def _without_table(self) -> str:
+        if self.reader.paths:
+            return f"{self.reader.paths[-1]} holds no row with numbers"
+        command: dict[str, Any] = runs.read_json(self.files.command) or {}
+        missing = f"there was no file {self.reporting.source.csv} in {self.files.directory}"
+        stray = self._in(Path(command["cwd"])) if "cwd" in command else None
+        if stray is None:
+            return f"{missing}: hand that directory to the program as ${{env:SWEEPRUN_DIR}} in its command"
+        return (
+            f"{missing}, but {stray} was written: hand the program the directory of its run, ${{env:SWEEPRUN_DIR}},"
+            " in its command, for trials that run at once would share this one"
+        )
+
+    def _in(self, workdir: Path) -> Path | None:
+        """A file of the name that was looked for, written during the run into the directory of the program."""
+        csv = self.reporting.source.csv
+        return None if "${" in csv else newest(place(csv, workdir, {}), self.files.command)
+
+
+def _quoted(line: str) -> str:
+    text = line.strip()
+    return f"'{text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '...'}'"
