@@ -53,10 +53,11 @@ def _counted_otherwise(was: SweepFile, now: SweepFile, trials: Sequence[Trial]) 
 
 
 def _from_another_step(was: SweepFile, now: SweepFile, trials: Sequence[Trial]) -> str | None:
-    chosen = [trial for trial in trials if len(trial.curve.steps) > 1]
+    metric = was.objectives[0].name
+    chosen = [trial for trial in trials if metric in trial.values and len(trial.curve.steps) > 1]
     if not chosen or was.reduce == now.reduce == "last":
         return None
-    step = "the last step" if was.reduce == "last" else f"the step at which {was.objectives[0].name} was best"
+    step = "the last step" if was.reduce == "last" else f"the step at which {metric} was best"
     return f"the values of {_several(chosen)} are those of {step}, and would not compare with those to come"
 
 
