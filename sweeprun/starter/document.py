@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from sweeprun.starter.arguments import Arguments
+from sweeprun.starter.interface import Interface
 from sweeprun.starter.metrics import Metrics
 from sweeprun.starter.placement import Line, Placement
 from sweeprun.starter.ranges import written
@@ -19,6 +19,7 @@ MODELINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"
 
 _COMMENT_COLUMN = 56
 _WIDTH = 118
+_UNQUOTED = re.compile(r"[\w@%+=:,./${}-]+")  # shlex would quote macros as well
 _PLAIN = re.compile(r"[A-Za-z_][\w./+-]*")
 _NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf"})
 _THREE_WAYS = """\
@@ -30,11 +31,11 @@ _THREE_WAYS = """\
 """
 
 
-def document(file: str, script: str, arguments: Arguments, placed: Placement, metrics: Metrics) -> str:
+def document(file: str, script: str, interface: Interface, placed: Placement, metrics: Metrics) -> str:
     """The text of `file`, for `script`, whose path is relative to it."""
     parts = (
         _heading(file, script),
-        _command(script, arguments, placed),
+        _command(script, interface, placed),
         _metrics(metrics),
         "parameters:" + ("" if placed.searched or placed.fixed else " {}"),
         *_section("searched, the most important first", placed.searched),
@@ -70,11 +71,13 @@ def _heading(file: str, script: str) -> str:
 """
 
 
-def _command(script: str, arguments: Arguments, placed: Placement) -> str:
-    words = ["python", script, *([arguments.command] if arguments.command else []), *placed.words]
+def _command(script: str, interface: Interface, placed: Placement) -> str:
+    words = ["python", script, *([interface.command] if interface.command else []), *placed.words]
     lines = [f"# {note}" for note in placed.notes]
-    if others := [name for name in arguments.commands if name != arguments.command]:
-        lines.append(f"# {arguments.command} is one of the script's subcommands; the others: {', '.join(others)}")
+    if interface.unread:
+        lines.append(f"# not read: the arguments of {', '.join(interface.unread)}, whose names are made at run time")
+    if others := [name for name in interface.commands if name != interface.command]:
+        lines.append(f"# {interface.command} is one of the script's subcommands; the others: {', '.join(others)}")
     lines.append(f"command: {_scalar(' '.join([*map(_word, words), '${args}']))}")
     if placed.switches:
         lines.append(_with_comment("args: flags", "true is written --name, false is left out"))
@@ -82,7 +85,7 @@ def _command(script: str, arguments: Arguments, placed: Placement) -> str:
 
 
 def _word(word: str) -> str:
-    return word if "${" in word and " " not in word else shlex.quote(word)
+    return word if _UNQUOTED.fullmatch(word) else shlex.quote(word)
 
 
 def _scalar(text: str) -> str:
@@ -148,6 +151,7 @@ def _ending(placed: Placement, metrics: Metrics) -> str:
 
 def _with_comment(text: str, comment: str) -> str:
     """`text` with its reason beside it, in one column; above it where both have no room on a line."""
+    comment = "".join(filter(str.isprintable, comment))
     if not comment:
         return text
     beside = f"{text:<{_COMMENT_COLUMN}}  # {comment}"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeprun.starter import practice, ranges
-from sweeprun.starter.arguments import Argument, renamed
-from sweeprun.starter.practice import TABLE, normal
+from sweeprun.starter.arguments import Argument
+from sweeprun.starter.practice import TABLE
 from sweeprun.starter.ranges import Entry, number
-from sweeprun.starter.setting import Setting
+from sweeprun.starter.setting import ADAM, SGD, Setting
 from sweeprun.starter.source import Unknown
+from sweeprun.starter.unsearched import is_length, is_output, is_secret, reason, trap
 from sweeprun.trials import Json
 
 MOST_SEARCHED = 6
+
+_LAST = len(TABLE)  # in the order of importance: what is only suggested
+_OF_OPTIMIZERS = ((r"momentum|dampening|(no_)?nesterov", SGD | {"rmsprop"}), (r"(adam_)?(beta_?[12]|b[12])", ADAM))
 
 
 @dataclass(frozen=True)
@@ -42,70 +46,39 @@ class Placement:
 
 def place(arguments: Sequence[Argument], setting: Setting) -> Placement:
     """Where each argument belongs, by what it is called and how it is read."""
-    words, notes, named = [], [], []
-    for argument in map(renamed, arguments):
-        word, note = _in_command(argument)
-        if word is None:
-            named.append(argument)
-        else:
-            words.append(word)
-            notes.append(note)
-    proposed = sorted(_proposed(named, setting), key=lambda each: each[0])
-    chosen = [line for order, line in proposed if order < len(TABLE)][:MOST_SEARCHED]
-    fixed = [_length(argument) for argument in named if _is_length(argument)]
-    placed = {line.name for _, line in proposed} | {line.name for line in fixed}
+    named = [argument.absent() for argument in arguments]
+    proposed = sorted((each for argument in named for each in _proposed(argument, setting)), key=lambda each: each[0])
+    n_searched = max(MOST_SEARCHED, sum(order < 0 for order, _ in proposed))
+    chosen = [line for order, line in proposed if order < _LAST][:n_searched]
+    optimizer = next((line for line in chosen if practice.names_optimizer(line.name)), None)
+    lengths = [argument for argument in named if is_length(argument)]
+    placed = {line.name for _, line in proposed} | {argument.name for argument in lengths}
+    rest = [argument for argument in named if argument.name not in placed]
+    in_command = [(argument, said) for argument in rest if (said := _in_command(argument)) is not None]
+    commanded = {argument.flag for argument, _ in in_command}
     return Placement(
-        searched=tuple(chosen),
-        fixed=tuple(fixed),
-        suggested=tuple(line for _, line in proposed if line not in chosen),
-        alone=tuple(_alone(argument) for argument in named if argument.name not in placed),
-        words=tuple(words),
-        notes=tuple(notes),
+        searched=tuple(_conditional(line, optimizer) for line in chosen),
+        fixed=tuple(map(_length, lengths)),
+        suggested=tuple(_conditional(line, optimizer) for _, line in proposed if line not in chosen),
+        alone=tuple(_alone(argument) for argument in rest if argument.flag not in commanded),
+        words=tuple(word for _, (words, _) in in_command for word in words),
+        notes=tuple(note for _, (_, note) in in_command),
         switches=any(argument.switch for argument in named),
     )
 
 
-def _in_command(argument: Argument) -> tuple[str | None, str]:
-    """The word that hands an argument over where it cannot be a parameter, and the note to it."""
-    variable = "${env:" + re.sub(r"\W", "_", argument.name).upper() + "}"
-    if argument.positional:
-        if not argument.required:
-            return None, ""
-        if argument.choices:
-            offered = " ".join(map(str, argument.choices))
-            return str(
-                argument.choices[0]
-            ), f"{argument.choices[0]!s}: the script's {argument.name}; it takes {offered}"
-        return variable, f"{variable}: the script's {argument.name}; write it there, or set the variable"
-    if argument.required and practice.rank(argument.name) is None and not _is_length(argument):
-        given = str(argument.choices[0]) if argument.choices else variable
-        return f"{argument.flag}={given}", f"{argument.flag} is required; write its value there"
-    if _OUTPUT.fullmatch(normal(argument.name)) and isinstance(argument.default, str) and argument.default.strip("./ "):
-        return f"{argument.flag}={_own_place(argument.default)}", f"{argument.flag}: a place of its own for every trial"
-    return None, ""
-
-
-def _own_place(default: str) -> str:
-    """The run's directory, or the file there that the script would write."""
-    last = default.rstrip("/").rpartition("/")[2]
-    return "${env:SWEEPRUN_DIR}" + (f"/{last}" if "." in last.strip(".") else "")
-
-
-def _proposed(arguments: Sequence[Argument], setting: Setting) -> Iterator[tuple[int, Line]]:
-    """How early each parameter that may be searched should be, and its line."""
-    for argument in arguments:
-        order = practice.rank(argument.name)
-        if _trap(argument) or _is_length(argument) or (order is None and _is_left_alone(argument)):
-            continue
-        entry, why = TABLE[order].propose(argument, setting) if order is not None else _general(argument)
-        if not _can_take(argument, entry):
-            entry, why = _general(argument)
-            order = None
-        if len(entry) < 2 and "any" not in entry:
-            continue
-        first = order is not None and TABLE[order].first_choice
-        place_in_line = order if first and order is not None else len(TABLE)
-        yield (-1 if argument.required else place_in_line), Line(argument.name, entry, why)
+def _proposed(argument: Argument, setting: Setting) -> Iterator[tuple[int, Line]]:
+    """How early a parameter should be searched, and its line; nothing where it should not."""
+    order = practice.rank(argument.name)
+    if trap(argument) or is_length(argument) or is_secret(argument) or (order is None and reason(argument)):
+        return
+    entry, why = TABLE[order].propose(argument, setting) if order is not None else _general(argument)
+    if not _can_take(argument, entry):
+        order, (entry, why) = None, _general(argument)
+    if len(entry) < 2 and "any" not in entry:
+        return
+    early = order is not None and TABLE[order].first_choice
+    yield -1 if argument.required else order if early and order is not None else _LAST, Line(argument.name, entry, why)
 
 
 def _general(argument: Argument) -> tuple[Entry, str]:
@@ -142,8 +115,46 @@ def _values(entry: Json) -> Iterator[Json]:
         yield entry
 
 
-def _is_length(argument: Argument) -> bool:
-    return _LENGTH.fullmatch(normal(argument.name)) is not None and not _trap(argument) and not argument.switch
+def _conditional(line: Line, optimizer: Line | None) -> Line:
+    """A parameter that some of the optimizers alone have, there for those."""
+    offered = optimizer.entry if optimizer else []
+    for names, kinds in _OF_OPTIMIZERS:
+        having = [each for each in offered if str(each).lower() in kinds]
+        if optimizer and re.fullmatch(names, practice.normal(line.name)) and 0 < len(having) < len(offered):
+            entry = line.entry if isinstance(line.entry, dict) else {"values": line.entry}
+            return replace(line, entry={**entry, "when": {optimizer.name: having[0] if len(having) == 1 else having}})
+    return line
+
+
+def _in_command(argument: Argument) -> tuple[list[str], str] | None:
+    """The words that hand an argument over which cannot be a parameter, and the note to it; None where none must."""
+    value, note = "${env:" + re.sub(r"\W", "_", argument.name).upper() + "}", "write its value there"
+    if argument.required and not argument.positional and argument.choices:
+        value, note = str(argument.choices[0]), _offered(argument)
+    elif argument.required and argument.positional and argument.choices:
+        return [
+            str(argument.choices[0])
+        ], f"{argument.choices[0]} is the script's {argument.name}, {_offered(argument)}"
+    elif argument.required and argument.positional:
+        return [value], f"{value} is the script's {argument.name}: write it there, or set the variable"
+    elif isinstance(argument.default, str) and is_output(argument) and not argument.short_only:
+        return [
+            f"{argument.flag}={_own_place(argument.default)}"
+        ], f"{argument.flag}: a place of its own for every trial"
+    elif not argument.required:
+        return None
+    words = [argument.flag, value] if argument.short_only else [f"{argument.flag}={value}"]
+    return words, f"{argument.flag} is required: {note}"
+
+
+def _offered(argument: Argument) -> str:
+    return f"one of {' '.join(map(str, argument.choices))}"
+
+
+def _own_place(default: str) -> str:
+    """The run's directory, or the file there that the script would write."""
+    last = default.rstrip("/").rpartition("/")[2]
+    return "${env:SWEEPRUN_DIR}" + (f"/{last}" if "." in last.strip(".") else "")
 
 
 def _length(argument: Argument) -> Line:
@@ -153,71 +164,9 @@ def _length(argument: Argument) -> Line:
     return Line(argument.name, known, "the same for all trials, so that they compare")
 
 
-def _trap(argument: Argument) -> str:
-    """Why a value cannot be handed over as it is meant; empty where it can."""
-    if argument.positional:
-        return "positional and optional: write it into the command where it is needed"
-    if argument.short_only:
-        return f"give it a long form in the script, such as -{argument.flag}: no other is written"
-    if argument.several:
-        return f"takes several words, and {argument.flag}=... is one"
-    if argument.type == "bool":
-        return "type=bool takes every text for true, false too; action=argparse.BooleanOptionalAction mends that"
-    if argument.type == "" and number(argument.default) is not None and not argument.switch:
-        return "has no type=, so the script would get text instead of a number"
-    return ""
-
-
-def _is_left_alone(argument: Argument) -> bool:
-    return any(names.fullmatch(normal(argument.name)) for names, _ in _LEFT_ALONE)
-
-
 def _alone(argument: Argument) -> Line:
-    why = _trap(argument) or next((why for names, why in _LEFT_ALONE if names.fullmatch(normal(argument.name))), "")
-    default = argument.default
+    why = trap(argument) or reason(argument)
     if argument.choices:
-        why = why or "takes " + " ".join(map(str, argument.choices))
-    return Line(argument.name, f"<{default.text}>" if isinstance(default, Unknown) else default, why)
-
-
-_OUTPUT = re.compile(
-    r"(out(put)?|save|log(s|ging)?|ckpt|checkpoints?|results?|work|run|exp(eriment)?|model|weights|tensorboard|tb)"
-    r"_?(dir(ectory)?|path|folder|file|root)|save(_to|_name)?|out(put)?|logdir|outdir|save_model_path|default_root_dir"
-)
-_LENGTH = re.compile(
-    r"(n_?|num_?|max_?|total_?|train(ing)?_?)*(epochs?|steps|iters?|iterations|updates|timesteps|rounds|ep)"
-)
-_LEFT_ALONE = tuple(
-    (re.compile(names), why)
-    for names, why in (
-        (r"(\w+_)?seed|random_state", "the same for all, so that they compare"),
-        (r"(test|eval|val|valid|validation|per_device_eval)_(batch_?size|bs)", "changes nothing but the speed"),
-        (r"(adam_)?eps(ilon)?", "hardly ever matters"),
-        (r"min_lr|lr_min|eta_min|final_lr|end_lr", "where the schedule of the rate ends"),
-        (
-            r"(no_)?(cuda|gpus?|accel|mps|device|accelerator|fp16|bf16|amp|compile|dtype|precision|tpu|use_cuda)(_\w+)?",
-            "the machine",
-        ),
-        (
-            r"(\w+_)?(n|num)_?(workers|threads|gpus|nodes|proc(s|esses)?|devices)(_\w+)?|workers|threads|j|jobs|n_jobs",
-            "the machine",
-        ),
-        (r"(local_)?rank|world_size|dist_\w+|master_\w+|backend|nodes|ddp\w*", "the machine"),
-        (
-            r"(\w+_)?(dir(ectory)?|paths?|root|folders?|files?|url|name|tag|project|entity|notes?|group)",
-            "a place or a name",
-        ),
-        (
-            r"data(set|_?root)?|corpus|input|checkpoint|ckpt|resume(_from)?|load(_\w+)?|pretrained(_\w+)?|weights",
-            "what it starts from",
-        ),
-        (
-            r"(\w+_)?(interval|freq(uency)?|every|period|patience)|log_\w+|print_\w+|save(_\w+)?|verbose|quiet|debug|dry_run|wandb\w*|plot\w*|test|eval(uate)?(_\w+)?|onnx_\w+|profile\w*|progress\w*",
-            "what it shows or keeps, not how it learns",
-        ),
-        (
-            r"(img|image|input|crop|vocab|block|seq(uence)?|context|bptt|max_seq|max|n_classes|num_classes|classes)_?(size|len(gth)?|dim)?",
-            "part of the task",
-        ),
-    )
-)
+        why = why or _offered(argument)
+    default = None if is_secret(argument) else argument.default
+    return Line(argument.name, f"<{default.text:.60}>" if isinstance(default, Unknown) else default, why)

@@ -15,6 +15,8 @@ from sweeprun.starter.arguments import Argument
 from sweeprun.starter.ranges import Entry, number
 from sweeprun.starter.setting import ADAM, SGD, Setting
 
+_OPTIMIZER = re.compile(r"(optim|optimizer|optimiser|opt|solver)(_(name|type))?")
+
 Proposal = Callable[[Argument, Setting], tuple[Entry, str]]
 
 
@@ -30,6 +32,11 @@ class Practice:
 def rank(name: str) -> int | None:
     """How early a parameter is worth searching, from 0; None for a name without a practice."""
     return next((i for i, practice in enumerate(TABLE) if practice.names.fullmatch(normal(name))), None)
+
+
+def names_optimizer(name: str) -> bool:
+    """Whether a parameter of this name chooses the optimizer."""
+    return _OPTIMIZER.fullmatch(normal(name)) is not None
 
 
 def normal(name: str) -> str:
@@ -162,7 +169,7 @@ TABLE: tuple[Practice, ...] = (
     _line(
         r"((base|init|initial|max|peak|start)_)?(lr|learning_?rate|lrate|step_size_init)(_init|0|_max)?", _learning_rate
     ),
-    _line(r"(optim|optimizer|optimiser|opt|solver)(_(name|type))?", _choice),
+    Practice(_OPTIMIZER, _choice, True),
     _line(r"(weight_?decay|wd|l2(_reg(ularization)?)?|weight_decay_rate)", _weight_decay),
     _line(r"((train|training|mini|per_device_train|n)_?)?(batch_?(size|sz)?|bs|batch)", _batch_size),
     _line(r"warm_?up(_(steps|epochs|iters|iterations|ratio|frac(tion)?|proportion))?|n(um)?_warmup_\w+", _warmup),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sweeprun.starter import arguments, frameworks
+from sweeprun.starter import frameworks
 from sweeprun.starter.document import document
+from sweeprun.starter.interface import Interface
 from sweeprun.starter.metrics import Metrics, find
 from sweeprun.starter.placement import Placement, place
 from sweeprun.starter.setting import Setting
@@ -28,9 +29,9 @@ def propose(text: str, script: str, file: str, texts: Texts) -> Proposal:
     Raises UsageError for a script that is no Python, or takes no arguments that can be read.
     """
     files = sources(text, script, texts)
-    found = arguments.read(files)
-    if not found.all:
+    found = Interface.of(files)
+    if not found.arguments:
         raise frameworks.nothing_found(files)
-    placed = place(found.all, Setting.of(files, found.all))
+    placed = place(found.arguments, Setting.of(files, found.arguments))
     metrics = find(files)
     return Proposal(document(file, script, found, placed, metrics), placed, metrics)
