@@ -27,7 +27,7 @@ def say_what_runs_them(sweep: Sweep) -> None:
     elif standing.state == "stopped":
         say(f"no worker is alive; to run what waits: sweeprun resume {shown(sweep)}")
     else:
-        say(f"it stays as it is, because the sweep is finished: {standing.reason}")
+        say(f"nothing runs it now: {standing.reason}")
 
 
 def write_queued(command: str, sweep: Sweep, trials: Sequence[Trial]) -> None:

@@ -89,10 +89,10 @@ def _forgive(sweep: Sweep) -> None:
 
 
 def _kinds(words: Sequence[str]) -> set[FailureClass]:
-    known = ["failed", *FailureClass]
+    known = ["failed", *map(str, FailureClass)]
     for word in words:
         if word not in known:
-            raise UsageError(f"--retry {word}: there is {', '.join(known)}", near(word, known))
+            raise UsageError(f"--retry {word}: it must be one of {', '.join(known)}", near(word, known))
     return set(FailureClass) if "failed" in words else set(map(FailureClass, words))
 
 

@@ -116,13 +116,19 @@ def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reache
     if at_work and (left[TrialState.RUNNING] or not over):
         return "running", ""
     if reached is not None and over:
-        return "finished", reached.why + ("; sweeprun resume forgives them" if reached.key == "failures" else "")
+        return "finished", reached.why + _way_on(reached, left[TrialState.WAITING])
     if left:
         what = " and ".join(f"{n} {state}" for state, n in left.items())
         return "stopped", f"no worker is alive, and {what} are left; sweeprun resume goes on"
     if _exhausted(sweep, trials):
         return "finished", "every configuration of the space has been tried"
     return "stopped", "no worker is alive, and the budget is not used up; sweeprun resume goes on"
+
+
+def _way_on(reached: Reached, n_waiting: int) -> str:
+    if reached.key == "failures":
+        return "; sweeprun resume forgives them"
+    return "; what waits is run where that limit is raised: sweeprun resume --edit FILE" if n_waiting else ""
 
 
 def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
