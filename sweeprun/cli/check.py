@@ -1,20 +1,24 @@
 """Validate a sweep file and say what was understood. Nothing runs, nothing is written.
 
---draw N prints the commands of the first N trials, as they would be started.
+--draw N prints the commands of the first N trials, as they would be started. --metrics LOG shows what would be read of
+a log, or a CSV file, that you have: try `metrics_from` with it. Exit code 1: the objective would never be read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
 from sweeprun.cli.options import AsJson, File, Overrides
+from sweeprun.cli.readout import Readout
 from sweeprun.cli.retrain import command_line
 from sweeprun.cli.understood import amount, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
+from sweeprun.errors import ExitCode
 from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
@@ -30,12 +34,15 @@ _LOOKED_AT = 500  # configurations, a tenth of a second or so
 def check(
     file: File,
     draw: Annotated[int, typer.Option(min=0, help="Print the commands of the first so many trials.")] = 0,
+    metrics: Annotated[Path | None, typer.Option(metavar="LOG", help="Show what would be read of this log.")] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what was understood."""
     spec = SweepFile.load(file, overrides or ())
     plan = Plan.of(spec)
+    if metrics is not None:
+        raise typer.Exit(_read(spec, Readout.of(plan.reporting, metrics), as_json))
     warnings = [*spec.notes, *map(str, unsupported(spec)), *_uncomputable(plan.space)]
     for text in warnings:
         say(f"warning: {text}")
@@ -49,6 +56,14 @@ def check(
         write("\n" + "".join(f"{line}\n" for line in drawn))
     if len(drawn) < draw:
         say(f"only {len(drawn)} of {draw} commands: the algorithm suggests no more")
+
+
+def _read(spec: SweepFile, readout: Readout, as_json: bool) -> ExitCode:
+    if as_json:
+        write_document("check", {"name": spec.name, "metrics": readout.body()})
+    else:
+        readout.show()
+    return readout.verdict
 
 
 def _uncomputable(space: Space) -> list[str]:
@@ -100,6 +115,8 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "command", " ".join(spec.command)
     yield "workdir", spec.workdir
     yield "metric", f"{plan.objectives[0].name}, {plan.objectives[0].goal}"
+    if spec.metrics_from != "file":
+        yield "metrics from", _place(spec.metrics_from)
     for metric in spec.derived:
         yield "computed", f"{metric.name} = {metric.expr}"
     yield "algorithm", _algorithm(spec)
@@ -110,6 +127,16 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "configurations", str(amount(plan.space))
     for constraint in spec.constraints:
         yield "constraint", constraint
+
+
+def _place(metrics_from: Json) -> str:
+    match metrics_from:
+        case {"regex": pattern}:
+            several = [pattern] if isinstance(pattern, str) else pattern
+            return f"lines of stdout and stderr that match {' or '.join(several)}"
+        case {"csv": path}:
+            return f"the newest CSV file {path}, relative to the directory of the run"
+    return "JSON lines on stdout"
 
 
 def _parameters(plan: Plan) -> Iterator[tuple[str, str]]:

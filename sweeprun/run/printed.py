@@ -64,6 +64,12 @@ def propose(lines: Sequence[str], metric: str, step: str) -> Proposal | None:
     return None
 
 
+def speaks_of(line: str, metric: str) -> bool:
+    """Whether a line names the metric, in whatever spelling, be there a number or not."""
+    spelt = {metric.lower(), metric.lower().replace("_", " ")}
+    return any(name in line.lower() for name in spelt) or any(pair.called(metric) for pair in _pairs(line))
+
+
 def _chosen(pairs: Sequence[_Pair], metric: str | None, step: str) -> dict[str, _Pair]:
     """The pairs that are metrics, by the names of their groups: the one that means `metric`, or all of them."""
     if metric is not None:

@@ -12,6 +12,7 @@ from sweeprun.spec.fields import Language
 from sweeprun.spec.keys import field_of, language_at, meant
 from sweeprun.spec.yaml12 import Document, KeyPath
 
+_ONE_KEY = ("metrics_from",)  # a key of it takes the place of what is there
 _CLOSED = ("parameters", "linked")  # a name that the file does not declare is a typing error, not a new one
 
 
@@ -21,10 +22,15 @@ def override(document: Document, text: str, root: type[Language]) -> Document:
     written, equals, value_text = text.partition("=")
     if not equals or not written:
         raise SweepFileError("--set wants key.path=value", origin, hint="for example --set budget.trials=50")
-    value = yaml12.load_value(value_text, origin)
+    value = _value(written.strip(), value_text, origin)
     changed = copy.deepcopy(document.value)
     path = _put(changed, written.strip(), value, root, origin)
     return replace(document, value=changed, overrides={**document.overrides, path: origin})
+
+
+def _value(written: str, text: str, origin: str) -> Any:
+    """The YAML value. A pattern is read as it stands, unless it is quoted: most would be no YAML, or another one."""
+    return text if written == "metrics_from.regex" and text[:1] not in ("'", '"') else yaml12.load_value(text, origin)
 
 
 def _put(target: dict[str, Any], written: str, value: Any, root: type[Language], origin: str) -> KeyPath:
@@ -38,6 +44,8 @@ def _put(target: dict[str, Any], written: str, value: Any, root: type[Language],
         if not rest:
             container[key] = value
             return path
+        if path == _ONE_KEY:
+            container[key] = {}
         container = _opened(container, key, language_at(root, path), origin)
 
 
