@@ -32,18 +32,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--learning_rate", type=float, default=0.1, help="of boosting")
     parser.add_argument("--subsample", type=float, default=1.0, help="of boosting: the share of cases that a tree sees")
     parser.add_argument("--features", type=float, default=0.2, help="of forest: the share that a split chooses from")
+    parser.add_argument("--balanced", action="store_true", help="svm and forest: the rarer class counts as much")
     parser.add_argument("--svm_c", type=float, default=1.0, help="what an error costs")
     parser.add_argument("--gamma", type=float, default=0.03, help="of svm: one over a squared distance")
     return parser.parse_args()
 
 
 def build_model(arguments: argparse.Namespace) -> ClassifierMixin:
+    weight = "balanced" if arguments.balanced else None
     if arguments.model == "svm":
-        return make_pipeline(StandardScaler(), SVC(C=arguments.svm_c, gamma=arguments.gamma))
+        return make_pipeline(StandardScaler(), SVC(C=arguments.svm_c, gamma=arguments.gamma, class_weight=weight))
     seed = int(os.environ.get("SWEEPRUN_SEED", "0"))
     trees = {"n_estimators": arguments.n_trees, "max_depth": arguments.depth, "random_state": seed}
     if arguments.model == "forest":
-        return RandomForestClassifier(max_features=arguments.features, **trees)
+        return RandomForestClassifier(max_features=arguments.features, class_weight=weight, **trees)
     return GradientBoostingClassifier(learning_rate=arguments.learning_rate, subsample=arguments.subsample, **trees)
 
 

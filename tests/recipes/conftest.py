@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,12 +65,16 @@ class Training:
         return {said[step]: said for run in range(1, self.n_runs + 1) for said in self.reports(run)}
 
 
+def interpreter(program: str) -> str:
+    return "sh" if program.endswith(".sh") else sys.executable
+
+
 @pytest.fixture(scope="session")
 def training() -> Callable[..., Training]:
     """`training(root, "digits/train.py", "--epochs=3")`; keywords are parameters for programs that read their file."""
 
     def prepared(root: Path, program: str, *arguments: str, **params: Any) -> Training:
-        return Training(root, [sys.executable, str(RECIPES / program), *arguments], **params)
+        return Training(root, [interpreter(program), str(RECIPES / program), *arguments], **params)
 
     return prepared
 
@@ -95,11 +100,39 @@ def alone() -> Callable[..., list[str]]:
 
     def printed(program: str, *arguments: str, cwd: Path | None = None, stdin: str = "") -> list[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SWEEPRUN_")}
-        interpreter = "sh" if program.endswith(".sh") else sys.executable
-        command = [interpreter, str(RECIPES / program), *arguments]
+        command = [interpreter(program), str(RECIPES / program), *arguments]
         done = subprocess.run(
             command, env=clean, cwd=cwd, input=stdin, stdout=subprocess.PIPE, text=True, timeout=120, check=True
         )
         return done.stdout.splitlines()
 
     return printed
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that has ended, in a directory of its own."""
+
+    root: Path
+
+    def call(self, command: str, *arguments: str) -> str:
+        """What `sweeprun COMMAND ...` prints about it."""
+        line = [sys.executable, "-c", "from sweeprun.cli import main; main()", command, *arguments]
+        env = os.environ | {"SWEEPRUN_ROOT": str(self.root)}
+        return subprocess.run(line, env=env, stdout=subprocess.PIPE, text=True, timeout=170, check=True).stdout
+
+    def trials(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.call("trials", "--json"))["trials"]
+        return found
+
+
+@pytest.fixture(scope="session")
+def sweep() -> Callable[..., Swept]:
+    """`sweep(root, file, "parameters.epochs=2")`: start a sweep file with some values overridden, to its end."""
+
+    def started(root: Path, file: Path, *overrides: str) -> Swept:
+        swept = Swept(root)
+        swept.call("start", str(file), *(word for override in overrides for word in ("--set", override)))
+        return swept
+
+    return started

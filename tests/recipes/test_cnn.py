@@ -32,8 +32,8 @@ def undisturbed(training: Callable[..., Any], tmp_path_factory: pytest.TempPathF
 
 
 def test_it_learns_more_than_how_frequent_each_digit_is(undisturbed: Any) -> None:
-    assert undisturbed.reports(1)[-1]["val_loss"] < 1.0  # ten equal classes are 2.3
-    assert undisturbed.reports(1)[-1]["val_acc"] > 0.7
+    assert undisturbed.reports(1)[-1]["val_loss"] < 1.6  # knowing nothing is 2.3
+    assert undisturbed.reports(1)[-1]["val_acc"] > 0.5
 
 
 def test_it_leaves_at_until_and_killed_while_it_saves_it_continues_to_the_very_same_numbers(

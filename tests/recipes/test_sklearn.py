@@ -1,0 +1,37 @@
+"""The recipe without torch: each branch learns, folds are steps, and it needs nothing of sweeprun."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn", reason="the recipes need the extra `recipes`")
+
+PROGRAM = "sklearn/train.py"
+SOURCE = Path(__file__).parents[2] / "recipes" / PROGRAM
+pytestmark = pytest.mark.slow  # each program imports scikit-learn
+
+
+@pytest.mark.parametrize("model", ["boosting", "svm", "forest"])
+def test_every_branch_tells_the_classes_apart(model: str, alone: Callable[..., list[str]]) -> None:
+    reports = [json.loads(line) for line in alone(PROGRAM, f"--model={model}", "--n_trees=20", "--folds=3")]
+    assert [said["fold"] for said in reports] == [1, 2, 3]
+    assert reports[-1]["roc_auc"] > 0.97  # guessing is 0.5
+    assert reports[-1]["accuracy"] > 0.9  # the larger class is 0.63
+
+
+def test_what_is_reported_is_the_mean_over_the_folds_so_far(alone: Callable[..., list[str]]) -> None:
+    means = [json.loads(line)["accuracy"] for line in alone(PROGRAM, "--folds=4")]
+    folds = [mean * (i + 1) - sum(means[i - 1 : i]) * i for i, mean in enumerate(means)]
+    assert all(0.8 < score <= 1.0 + 1e-9 for score in folds)
+
+
+def test_it_imports_nothing_of_sweeprun() -> None:
+    nodes = ast.walk(ast.parse(SOURCE.read_text()))
+    imports = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert imports
+    assert not [line for line in imports if "sweeprun" in line]

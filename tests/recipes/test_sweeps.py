@@ -1,0 +1,58 @@
+"""Every recipe as a sweep of a few short trials: each has a value, and the best one's command gives it again."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="the recipes need the extra `recipes`")
+pytest.importorskip("sklearn", reason="the recipes need the extra `recipes`")
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SHORT = {
+    "anylang": ["epochs=10"],
+    "chargpt": ["iterations=25", "batch_size=4"],
+    "cnn": ["epochs=2"],
+    "digits": ["epochs=2"],
+    "ensemble": ["epochs=2"],
+    "lr_finder": [],
+    "sklearn": ["n_trees.max=30"],
+}
+NAMES = sorted(path.parent.name for path in RECIPES.glob("*/README.md"))
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def swept(request: pytest.FixtureRequest, sweep: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    name = request.param
+    short = [f"parameters.{override}" for override in SHORT[name]]  # a new recipe says here what makes it so
+    return sweep(tmp_path_factory.mktemp(name), RECIPES / name / "sweep.yaml", "budget=2", *short)
+
+
+def test_every_trial_has_a_value_and_its_command_trains_it_again_to_the_same(swept: Any, tmp_path: Path) -> None:
+    trials = swept.trials()
+    assert {trial["state"] for trial in trials} == {"complete"}
+    best = json.loads(swept.call("best", "--json"))["trials"][0]
+    env = {"PATH": "/usr/bin:/bin", "SWEEPRUN_DIR": str(tmp_path)}  # where lr_finder leaves its table
+    line = subprocess.run(
+        ["bash", "-c", best["command"]], env=env, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+    again = line + "".join(path.read_text() for path in tmp_path.iterdir())
+    said = {float(number) for number in re.findall(r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?", again)}
+    assert set(best["values"].values()) <= said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_readme_is_short_and_types_what_is_there(name: str) -> None:
+    lines = (RECIPES / name / "README.md").read_text().splitlines()
+    assert lines[0] == f"# {name}"
+    assert 7 <= len([line for line in lines if line]) <= 12
+    typed = [word for line in lines if line.startswith("    ") for word in line.split() if word.startswith("recipes/")]
+    assert typed
+    assert all((RECIPES.parent / word).is_file() for word in typed)
