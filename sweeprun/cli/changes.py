@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 
 from sweeprun.cli.understood import kind, when
 from sweeprun.cli.view import columns, moment, short, span
-from sweeprun.space import ALWAYS, CategoricalParameter, Choice, Declaration, Fixed, Linked, Parameter, identity
+from sweeprun.space import (
+    ALWAYS,
+    CategoricalParameter,
+    Choice,
+    Declaration,
+    Derived,
+    Fixed,
+    Linked,
+    Parameter,
+    identity,
+)
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.trials import Json
 
@@ -86,6 +96,10 @@ def _meaning(old: Declaration | None, new: Declaration | None) -> str:
 def _other_values(old: Declaration, new: Declaration) -> str:
     if isinstance(old, Choice) and isinstance(new, Choice) and type(old.parameter) is type(new.parameter):
         return _other_parameter(old.parameter, new.parameter)
+    if isinstance(old, Linked) and isinstance(new, Linked):
+        return _more_and_fewer("row", old.rows, new.rows) or "another order"
+    if isinstance(old, Derived) and isinstance(new, Derived):
+        return "computed in another way"
     if isinstance(old, Fixed) and isinstance(new, Fixed):
         return "another value"
     if isinstance(new, Fixed):
@@ -95,7 +109,7 @@ def _other_values(old: Declaration, new: Declaration) -> str:
 
 def _other_parameter(old: Parameter, new: Parameter) -> str:
     if isinstance(old, CategoricalParameter) and isinstance(new, CategoricalParameter):
-        return _other_choices(old, new)
+        return _more_and_fewer("value", old.choices, new.choices) or "drawn with other weights"
     assert not isinstance(old, CategoricalParameter)
     assert not isinstance(new, CategoricalParameter)
     if old.log != new.log:
@@ -107,16 +121,17 @@ def _other_parameter(old: Parameter, new: Parameter) -> str:
     return "range narrowed" if old.low <= new.low and new.high <= old.high else "range moved"
 
 
-def _other_choices(old: CategoricalParameter, new: CategoricalParameter) -> str:
-    before, after = set(map(identity, old.choices)), set(map(identity, new.choices))
+def _more_and_fewer(what: str, was: Sequence[Json], now: Sequence[Json]) -> str:
+    before, after = set(map(identity, was)), set(map(identity, now))
     counted = [(len(after - before), "added"), (len(before - after), "removed")]
-    said = [f"{n} {'value' if n == 1 else 'values'} {what}" for n, what in counted if n]
-    return ", ".join(said) or "drawn with other weights"
+    return ", ".join(f"{n} {what if n == 1 else f'{what}s'} {done}" for n, done in counted if n)
 
 
 def _words(declaration: Declaration | None) -> str:
     if declaration is None:
         return "-"
+    if isinstance(declaration, Linked):
+        return ", ".join(map(short, declaration.rows))
     condition = when(declaration.when)
     return kind(declaration) + (f"; when {condition}" if condition else "")
 

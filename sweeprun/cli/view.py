@@ -126,13 +126,14 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
 
 
 def columns(headings: Row, rows: Iterable[Row]) -> str:
-    """A table for a message: cells too long for the terminal go on in the next line, and none is left out."""
+    """A table for a message: cells too long for the terminal go on in the next line, but for those of the first column,
+    and none is left out."""
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="")
-    for heading in headings:
-        shown.add_column(Text(safe(heading)), overflow="fold")
+    for i, heading in enumerate(headings):
+        shown.add_column(Text(safe(heading)), overflow="fold", no_wrap=i == 0)
     for row in rows:
         shown.add_row(*(Text(safe(cell)) for cell in row))
     return _rendered(shown, styled=False)
