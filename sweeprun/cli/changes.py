@@ -109,7 +109,8 @@ def _other_values(old: Declaration, new: Declaration) -> str:
 
 def _other_parameter(old: Parameter, new: Parameter) -> str:
     if isinstance(old, CategoricalParameter) and isinstance(new, CategoricalParameter):
-        return _more_and_fewer("value", old.choices, new.choices) or "drawn with other weights"
+        weights = "another order" if old.weights == new.weights else "drawn with other weights"
+        return _more_and_fewer("value", old.choices, new.choices) or weights
     assert not isinstance(old, CategoricalParameter)
     assert not isinstance(new, CategoricalParameter)
     if old.log != new.log:

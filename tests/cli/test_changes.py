@@ -55,6 +55,7 @@ def changed(*overrides):
             'choice of "sgd", "adam", with weights 1, 3',
             "drawn with other weights",
         ),
+        ("opt=[adam, sgd]", 'choice of "sgd", "adam"', 'choice of "adam", "sgd"', "another order"),
         ("momentum.when={opt: adam}", 'when opt is "sgd"', 'when opt is "adam"', "another condition"),
         (
             "momentum={min: 0.5, max: 0.9}",
