@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +16,12 @@ from sweeprun.run.command import arguments
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 
 ROOT = Path(__file__).parents[1]
-FILES = [*sorted((ROOT / "configs").glob("*.yaml")), *sorted((ROOT / "recipes").glob("*/sweep.yaml"))]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+FILES = [*CONFIGS, *sorted((ROOT / "recipes").glob("*/sweep.yaml"))]
+NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 
-@pytest.fixture(params=FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
+@pytest.fixture(params=FILES, ids=NAMES)
 def sweep(request: pytest.FixtureRequest) -> SweepFile:
     return SweepFile.load(request.param)
 
@@ -38,6 +43,8 @@ def test_its_space_can_be_drawn_from(sweep: SweepFile) -> None:
 
 
 def test_its_arguments_are_read_back_as_the_values(sweep: SweepFile) -> None:
+    if sweep.args != "equals":
+        pytest.skip(f"arguments are written as {sweep.args}")
     rng = np.random.default_rng(1)
     for _ in range(100):
         params = sweep.space.sample(rng)
@@ -45,6 +52,32 @@ def test_its_arguments_are_read_back_as_the_values(sweep: SweepFile) -> None:
             flag, _, text = word.partition("=")
             assert flag == f"--{name}"
             assert text == value or json.loads(text) == value
+
+
+@pytest.mark.parametrize("file", FILES, ids=NAMES)
+def test_editors_find_its_schema(file: Path) -> None:
+    first, _, _ = file.read_text().partition("\n")
+    prefix, _, schema = first.partition("=")
+    assert prefix == "# yaml-language-server: $schema"
+    assert (file.parent / schema).resolve() == ROOT / "sweeprun" / "spec" / "sweep.schema.json"
+    assert (file.parent / schema).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", CONFIGS, ids=NAMES[: len(CONFIGS)])
+def test_two_of_its_trials_run_to_a_value(file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the recipes need the extra `recipes`")
+    pytest.importorskip("sklearn", reason="the recipes need the extra `recipes`")
+    short = ["--set", "budget=2"]
+    if "epochs" in SweepFile.load(file).parameters:
+        short += ["--set", "parameters.epochs=2"]
+    run = [sys.executable, "-c", "from sweeprun.cli import main; main()"]
+    env = os.environ | {"SWEEPRUN_ROOT": str(tmp_path)}
+    subprocess.run([*run, "start", str(file), *short], env=env, capture_output=True, timeout=120, check=True)
+    said = subprocess.run([*run, "trials", "--json"], env=env, capture_output=True, timeout=60, check=True).stdout
+    trials = json.loads(said)["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 2
+    assert all(trial["values"] for trial in trials)
 
 
 def test_the_grid_has_the_size_that_its_comment_says() -> None:
