@@ -90,7 +90,8 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
             return
         argv = command.argv(plan.command, suggestion.params, plan.args)
         yield command_line(argv, command.arguments(suggestion.params, plan.args))
-        trial = Trial(number, f"draw{number}", TrialState.RUNNING, params=suggestion.params, configuration=number)
+        params, notes = suggestion.params, suggestion.notes
+        trial = Trial(number, f"draw{number}", TrialState.RUNNING, params=params, notes=notes, configuration=number)
         history = history.advance([*history.trials, trial])
 
 

@@ -192,3 +192,11 @@ def test_a_file_that_is_not_there_is_named(write: Command, sweeprun: Command, tm
 def test_nothing_is_written(write: Command, sweeprun: Command, tmp_path: Path) -> None:
     sweeprun("check", write(SOURCE), "--draw", 3)
     assert [path.name for path in tmp_path.iterdir()] == ["demo.yaml"]
+
+
+@pytest.mark.parametrize("algorithm", ["random", "sobol", "grid"])
+def test_drawn_commands_differ_as_those_of_a_sweep_would(algorithm: str, write: Command, sweeprun: Command) -> None:
+    source = "command: echo ${args}\nmetric: loss\nparameters: {x: {min: 0.0, max: 1.0, step: 0.125}}\n"
+    file = write(f"{source}algorithm: {algorithm}\n")
+    drawn = sweeprun("check", file, "--draw", 4, "--json").document["commands"]
+    assert len(set(drawn)) == 4
