@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sweeprun.cli.view import unsafe
 from sweeprun.macros import GIVEN, VARIABLE
-from sweeprun.run import command
+from sweeprun.run import command, wandb
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
-_KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS")
+_KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS", wandb.CONFIG)
 _AGAIN = '"$again"'
 _NOTHING: Mapping[str, str] = {}
 _SPLIT_OR_EXPANDED = re.compile(r"[\s*?]|\A\Z")

@@ -10,7 +10,7 @@ from pathlib import Path
 from sweeprun.executors.base import Executor, Job, Lease
 from sweeprun.launch.devices import cores
 from sweeprun.macros import around
-from sweeprun.run import command
+from sweeprun.run import command, wandb
 from sweeprun.run.live import Live
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
@@ -19,7 +19,7 @@ from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial
 
-_RECORDED = ("SWEEPRUN_", "CUDA_", "OMP_NUM_THREADS", "MASTER_PORT")
+_RECORDED = ("SWEEPRUN_", "CUDA_", "OMP_NUM_THREADS", "MASTER_PORT", wandb.CONFIG)
 
 
 def prepare(
@@ -31,6 +31,8 @@ def prepare(
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
         protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(trial, progress)
         environment = _environment(plan, lease, executor.slots, protocol)
+        if plan.reporting.source.kind == "wandb":
+            environment = wandb.hand_over(files, plan.declared, trial.params, environment)
         named = around(os.environ, protocol)
         argv = command.argv(plan.command, trial.params, plan.args, named)
         said = {

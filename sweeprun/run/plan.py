@@ -26,7 +26,8 @@ from sweeprun.store.sweep import Sweep
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the loop asks of the sweep file. Times in seconds. `n_edits` accepted changes are in it."""
+    """Everything that the loop asks of the sweep file. Times in seconds. `n_edits` accepted changes are in it.
+    `declared` is what the file has under `parameters`."""
 
     command: tuple[str, ...]
     args: str
@@ -34,6 +35,7 @@ class Plan:
     workdir: Path
     reporting: Reporting
     space: Space
+    declared: Mapping[str, Any]
     objectives: tuple[Objective, ...]
     sampler: Sampler
     pruner: Pruner
@@ -68,6 +70,7 @@ class Plan:
             workdir=Path(file.workdir),
             reporting=Reporting.of(resolved, [metric] if metric else []),
             space=file.space,
+            declared=resolved["parameters"],
             objectives=file.objectives,
             sampler=_loaded(file, "algorithm", settled(file).algorithm),
             pruner=pruner,

@@ -42,14 +42,16 @@ class Reporting:
         """What a resolved sweep file says; `also` are metrics to track beside the objectives."""
         metrics = [metric for metric in (resolved["metric"], *resolved["metrics"]) if metric is not None]
         objectives = [Objective(each["name"], each["goal"], each["limit"]) for each in metrics if each["expr"] is None]
+        source = Source.of(resolved["metrics_from"])
+        step, first = (resolved["step"]["name"], resolved["step"]["first"]) if resolved["step"] else source.step
         return cls(
             objective=objectives[0],
-            step=resolved["step"]["name"] if resolved["step"] else "epoch",
-            first=resolved["step"]["first"] if resolved["step"] else None,
+            step=step,
+            first=first,
             reduce=resolved["reduce"],
             tracked=tuple(dict.fromkeys([*(objective.name for objective in objectives), *also])),
             derived={each["name"]: Expression.parse(each["expr"]) for each in metrics if each["expr"] is not None},
-            source=Source.of(resolved["metrics_from"]),
+            source=source,
         )
 
     def first_step(self, trials: Iterable[Trial]) -> int | None:

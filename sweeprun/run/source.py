@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sweeprun.store import wandb
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.matches import Matches
 from sweeprun.store.metrics import JsonObjects, Lines, Parser, Reader
@@ -19,9 +20,10 @@ from sweeprun.trials import Json
 @dataclass(frozen=True, slots=True)
 class Source:
     """`file`, `stdout`: JSON lines there; `regex`: lines of both logs in which `patterns` find metrics, or the name of
-    the `step` that the lines after them speak of; `csv`: rows of the newest file at a place relative to the run."""
+    the `step` that the lines after them speak of; `csv`: rows of the newest file at a place relative to the run;
+    `wandb`: the logs that W&B keeps in the run's directory."""
 
-    kind: Literal["file", "stdout", "regex", "csv"] = "file"
+    kind: Literal["file", "stdout", "wandb", "regex", "csv"] = "file"
     patterns: tuple[re.Pattern[str], ...] = ()
     csv: str = ""
 
@@ -37,6 +39,12 @@ class Source:
                 return cls("csv", csv=csv)
         return cls(written)
 
+    @property
+    def step(self) -> tuple[str, int | None]:
+        """What counts steps where the sweep file does not say: a name among the metrics, and its first value if it is
+        known."""
+        return (wandb.STEP, 0) if self.kind == "wandb" else ("epoch", None)
+
     def metrics_file(self, files: RunFiles) -> Path:
         """Where a program that knows the protocol appends its lines."""
         return files.stdout if self.kind == "stdout" else files.metrics
@@ -49,6 +57,8 @@ class Source:
         """The reader of one run. `command` is what was recorded of its start, where it was."""
         if self.kind == "csv":
             return NewestTable(command.get("csv", ""), files.command)
+        if self.kind == "wandb":
+            return wandb.Runs(files.directory)
         if self.kind == "regex":
             return Lines(*((Tail(log, returns=True), self.parser(step)) for log in (files.stdout, files.stderr)))
         return Lines((Tail(self.metrics_file(files)), self.parser(step)))

@@ -226,10 +226,10 @@ class Lint(Language):
 
 
 def _metrics_from(value: Json) -> Json:
-    if value in ("file", "stdout"):
+    if value in ("file", "stdout", "wandb"):
         return value
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("regex", "csv"):
-        raise ValueError(f"must be file, stdout, {{regex: ...}} or {{csv: path}}, not {shown(value)}")
+        raise ValueError(f"must be file, stdout, wandb, {{regex: ...}} or {{csv: path}}, not {shown(value)}")
     [(kind, said)] = value.items()
     several = kind == "regex" and isinstance(said, list | tuple) and len(said) > 0
     for text in said if several else (said,):
@@ -273,7 +273,7 @@ _ELSEWHERE = {
 MetricsFrom = Annotated[
     Json,
     PlainValidator(_metrics_from),
-    WithJsonSchema({"anyOf": [{"enum": ["file", "stdout"]}, _ELSEWHERE]}),
+    WithJsonSchema({"anyOf": [{"enum": ["file", "stdout", "wandb"]}, _ELSEWHERE]}),
 ]
 Preload = Annotated[
     Json,

@@ -119,6 +119,10 @@ class RunFiles:
         return self.directory / "params.json"
 
     @property
+    def wandb_config(self) -> Path:
+        return self.directory / "wandb-config.json"
+
+    @property
     def command(self) -> Path:
         return self.directory / "command.json"
 

@@ -23,7 +23,7 @@ def prepare(layout: Layout, trial: Trial) -> tuple[RunFiles, Path]:
     """Make the directory of the trial's current run, with its parameters, and its checkpoint directory."""
     names = files(layout, trial)
     names.directory.mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
-    for path in (names.params, names.command):  # of an earlier try that the disk refused half-way
+    for path in (names.params, names.wandb_config, names.command):  # of an earlier try that the disk refused half-way
         path.unlink(missing_ok=True)
     write_json(names.params, trial.params)
     return names, _hand_over(layout, trial)

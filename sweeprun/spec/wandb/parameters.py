@@ -37,7 +37,7 @@ def _group(draft: Draft, given: Mapping[str, Json], path: KeyPath, prefix: str) 
 def _nested(draft: Draft, given: Mapping[str, Json], here: KeyPath, name: str) -> None:
     draft.put((*here, "parameters"), {}, (*here, "parameters"))
     if len(here) == 2:
-        why = f"the program gets each parameter of the group by itself; W&B hands over one dict, {name}"
+        why = f"an argument each, where W&B writes one dict; wandb.config has the dict {name} here, too"
         draft.note(here, here, f"the group {name}", f"{name}.{next(iter(given), '...')}, ...", why)
     _group(draft, given, (*here, "parameters"), f"{name}.")
 

@@ -67,6 +67,17 @@ def _our_part(draft: Draft, path: KeyPath, written: Json) -> Json:
     return {key: value for key, value in written.items() if key not in _LEFT_OUT_OF_A_METRIC and key != "target"}
 
 
+def metrics_from(draft: Draft) -> None:
+    """A program that W&B's agent could start reports with wandb.log, or the agent would know nothing of it."""
+    origin = next((key for key in ("metric", "metrics", "method") if (key,) in draft.source.keys), "program")
+    draft.put(("metrics_from",), "wandb", (origin,))
+    why = (
+        "read from the log that W&B keeps on disk, without an account; where JSON lines or sweeprun.report tell them,"
+        " --set metrics_from=file"
+    )
+    draft.note(("metrics_from",), (origin,), "wandb.log", "metrics_from wandb", why)
+
+
 def no_metric(draft: Draft) -> None:
     """W&B runs a grid or a random search without one; here one decides which trial is best."""
     origin: KeyPath = ("metric",) if ("metric",) in draft.source.keys else ("method",)

@@ -46,6 +46,7 @@ def translate(document: Document, directory: Path) -> Translation:
     for key, translate_section in _SECTIONS.items():
         if given.get(key) is not None:
             translate_section(draft, given[key])
+    sections.metrics_from(draft)
     if given.get("metric") is None and given.get("metrics") is None:
         sections.no_metric(draft)
     command.translate(draft, given.get("program"), given.get("command"))

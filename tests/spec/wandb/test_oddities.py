@@ -57,7 +57,7 @@ def test_what_says_the_same_in_both_languages_has_no_note():
 def test_groups_of_parameters_have_dotted_names():
     built = load("nested").space
     assert built.configuration(0).keys() == {"batch_size", "optimizer.lr", "optimizer.nadam.beta"}
-    assert "line 8: the group optimizer -> optimizer.lr, ...: the program gets" in "\n".join(load("nested").notes)
+    assert "line 8: the group optimizer -> optimizer.lr, ...: an argument each, where W&B writes one dict;" in "\n".join(load("nested").notes)
 
 
 def test_arguments_without_dashes_are_those_of_hydra():
