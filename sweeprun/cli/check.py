@@ -1,7 +1,8 @@
 """Validate a sweep file and say what was understood. Nothing runs, nothing is written.
 
 --draw N prints the commands of the first N trials, as they would be started. --metrics LOG shows what would be read of
-a log, or a CSV file, that you have: try `metrics_from` with it. Exit code 1: the objective would never be read.
+a log, or a CSV file, that you have: try `metrics_from` with it. Exit codes: 1, the objective would never be read; 2,
+the file is wrong, or this machine lacks what its trials are started with.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sweeprun.errors import ExitCode
 from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
+from sweeprun.run.readiness import rehearse
 from sweeprun.samplers import auto
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
@@ -49,13 +51,14 @@ def check(
     drawn = list(_drawn(plan, draw))
     if as_json:
         write_document("check", _body(spec, plan, warnings, drawn))
-        return
-    write(pairs(_lines(spec, plan)))
-    write("\n" + pairs(_parameters(plan)))
-    if drawn:
-        write("\n" + "".join(f"{line}\n" for line in drawn))
+    else:
+        write(pairs(_lines(spec, plan)))
+        write("\n" + pairs(_parameters(plan)))
+        if drawn:
+            write("\n" + "".join(f"{line}\n" for line in drawn))
     if len(drawn) < draw:
         say(f"only {len(drawn)} of {draw} commands: the algorithm suggests no more")
+    rehearse(plan)  # last: who reads what is missing here knows all else
 
 
 def _read(spec: SweepFile, readout: Readout, as_json: bool) -> ExitCode:

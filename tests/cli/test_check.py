@@ -155,7 +155,7 @@ def test_a_bad_file_is_exit_code_2_with_its_place(write: Command, sweeprun: Comm
 
 @pytest.mark.parametrize("named", ["algorithm: rndom", "pruner: medain", "pruner: {name: median, quantile: 2}"])
 def test_an_algorithm_that_there_is_not_has_a_place(write: Command, sweeprun: Command, named: str) -> None:
-    done = sweeprun("check", write(f"command: a\nmetric: loss\n{named}\n"))
+    done = sweeprun("check", write(f"command: python a.py\nmetric: loss\n{named}\n"))
     assert done.code == 2
     assert "demo.yaml:3:1: " in done.err
 
@@ -163,7 +163,7 @@ def test_an_algorithm_that_there_is_not_has_a_place(write: Command, sweeprun: Co
 def test_what_cannot_be_computed_for_some_configurations_is_said_with_an_example(
     write: Command, sweeprun: Command
 ) -> None:
-    source = "command: a\nmetric: l\nparameters: {n: {min: 1, max: 5}, x: {expr: 1 / (n - 3)}, m: [1, 2]}\n"
+    source = "command: python a.py\nmetric: l\nparameters: {n: {min: 1, max: 5}, x: {expr: 1 / (n - 3)}, m: [1, 2]}\n"
     done = sweeprun("check", write(source), "--draw", 8)
     assert (done.code, len(done.out.strip().split("\n\n")[2].splitlines())) == (0, 8)
     assert "'1 / (n - 3)' cannot be computed for n=3; such configurations are not tried" in done.err
@@ -171,7 +171,7 @@ def test_what_cannot_be_computed_for_some_configurations_is_said_with_an_example
 
 
 def test_a_list_is_there_with_its_length_without_saying_so(write: Command, sweeprun: Command) -> None:
-    source = "command: a\nmetric: l\nparameters: {n: {min: 1, max: 2}, w: {values: [1, 2], repeat: n}}\n"
+    source = "command: python a.py\nmetric: l\nparameters: {n: {min: 1, max: 2}, w: {values: [1, 2], repeat: n}}\n"
     assert "w list of n elements, each ordered choice of 1, 2" in [
         " ".join(line.split()) for line in sweeprun("check", write(source)).out.splitlines()
     ]
@@ -200,3 +200,23 @@ def test_drawn_commands_differ_as_those_of_a_sweep_would(algorithm: str, write: 
     file = write(f"{source}algorithm: {algorithm}\n")
     drawn = sweeprun("check", file, "--draw", 4, "--json").document["commands"]
     assert len(set(drawn)) == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("command: no-such-program", "there is no program 'no-such-program'"),
+        ("command: python a.py\nenv: {X: '${env:NOT_SET_AT_ALL}'}", "NOT_SET_AT_ALL is not set"),
+        ("command: python a.py\nworkdir: nowhere", "nowhere is no directory"),
+        ("command: python a.py\nalgorithm: grid", "a grid needs finitely many values"),
+    ],
+)
+def test_what_start_would_refuse_is_refused_when_all_that_was_understood_is_said(
+    write: Command, sweeprun: Command, more: str, said: str
+) -> None:
+    file = write(f"metric: loss\nparameters: {{lr: {{min: 0.0, max: 1.0}}}}\n{more}\n")
+    checked, started = sweeprun("check", file), sweeprun("start", file)
+    assert (checked.code, started.code) == (2, 2)
+    assert said in checked.err
+    assert said in started.err
+    assert "lr  float from 0 to 1\n" in checked.out
