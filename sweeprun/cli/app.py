@@ -30,6 +30,7 @@ COMMANDS = {
     "export": "Every trial as csv or jsonl.",
     "import": "Earlier results as trials of a sweep.",
     "schema": "The JSON Schema of the sweep file, for editors.",
+    "completion": "What makes TAB complete commands, sweeps, trials and keys in bash, fish and zsh.",
     "doctor": "What this machine, this file system and the trials' interpreter can do.",
 }
 

@@ -24,7 +24,7 @@ def finished(trial: Trial) -> float | None:
     return trial.changed if trial.state.final and not trial.damaged else None
 
 
-_FACTS: Mapping[str, Column] = {
+FACTS: Mapping[str, Column] = {
     fact.name: fact
     for fact in (
         Column("number", lambda trial: trial.number),
@@ -54,7 +54,7 @@ def varying(trials: Sequence[Trial]) -> list[str]:
 
 def usual(trials: Sequence[Trial], metric: str) -> list[Column]:
     """What a list shows that was asked for nothing else."""
-    before, after = (_FACTS["number"], _FACTS["state"]), (_FACTS["step"], _FACTS["seconds"], _FACTS["reason"])
+    before, after = (FACTS["number"], FACTS["state"]), (FACTS["step"], FACTS["seconds"], FACTS["reason"])
     return [*before, _metric(metric, metric), *(_param(name, name) for name in varying(trials)), *after]
 
 
@@ -68,13 +68,13 @@ def column(name: str, trials: Sequence[Trial]) -> Column:
         return _metric(name, rest)
     if prefix == "params" and rest:
         return _param(name, rest)
-    if name in _FACTS:
-        return _FACTS[name]
+    if name in FACTS:
+        return FACTS[name]
     if name in metrics_of(trials):
         return _metric(name, name)
     if name in params_of(trials):
         return _param(name, name)
-    known = [*_FACTS, *metrics_of(trials), *params_of(trials)]
+    known = [*FACTS, *metrics_of(trials), *params_of(trials)]
     raise UsageError(f"there is no column {name!r}; there are {', '.join(known)}", near(name, known))
 
 
