@@ -12,7 +12,8 @@ from sweeprun.run.printed import propose
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import Reader
+from sweeprun.store.matches import plain
+from sweeprun.store.metrics import JsonObjects, Reader
 from sweeprun.store.table import newest, place
 from sweeprun.store.tail import last_lines
 from sweeprun.trials import Trial
@@ -45,8 +46,10 @@ class Silence:
         said, elsewhere = self._reported() if self.names else self._silent(), self._elsewhere()
         if elsewhere is not None:
             return f"{said}, but it {elsewhere}"
-        if self.names or self.reporting.source.kind in ("regex", "csv"):
+        if self.names or self.reporting.source.kind in ("csv", "wandb"):
             return said
+        if self.reporting.source.kind == "regex":
+            return f"{said}; {self._last_words()}"
         return f"{said}: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
 
     def _reported(self) -> str:
@@ -57,9 +60,10 @@ class Silence:
         source = self.reporting.source
         if source.kind == "csv":
             return self._without_table()
+        if source.kind == "wandb":
+            return "wandb.log told nothing" if self.reader.paths else "wandb.init was not called"
         if source.kind == "regex":
-            patterns = "the pattern" if len(source.patterns) == 1 else "any of the patterns"
-            return f"no line matched {patterns}; {self._last_words()}"
+            return f"no line matched {'the pattern' if len(source.patterns) == 1 else 'any of the patterns'}"
         return "it reported nothing"
 
     def _elsewhere(self) -> str | None:
@@ -67,23 +71,24 @@ class Silence:
         kind = self.reporting.source.kind
         if kind != "file" and self.files.metrics.exists() and self.files.metrics.stat().st_size:
             return "wrote JSON lines to $SWEEPRUN_METRICS: say metrics_from: file"
-        printed = last_lines(self.files.stdout, _LOOKED_AT)
-        if kind != "stdout" and any(line.startswith("{") and line.rstrip().endswith("}") for line in printed):
+        printed = _printed(self.files.stdout, _LOOKED_AT)
+        if kind != "stdout" and any(JsonObjects().row(line.encode()) is not None for line in printed):
             return "printed JSON lines: say metrics_from: stdout"
         return self._proposed()
 
     def _proposed(self) -> str | None:
         metric = self.reporting.objective.name
         for log in (self.files.stdout, self.files.stderr):
-            proposal = propose(last_lines(log, _LOOKED_AT), metric, self.reporting.step)
-            if proposal is not None and (not self.names or metric in proposal.names):
+            proposal = propose(_printed(log, _LOOKED_AT), metric, self.reporting.step)
+            other = bool(self.names) or self.reporting.source.kind == "csv"  # is read, or meant to be
+            if proposal is not None and (metric in proposal.names or not other):
                 choice = "" if metric in proposal.names else f", and metric: {' or '.join(proposal.names)}"
                 return f"printed {_quoted(proposal.line)}; to read that, say {proposal}{choice}"
         return None
 
     def _last_words(self) -> str:
         for name, log in (("stdout", self.files.stdout), ("stderr", self.files.stderr)):
-            lines = [line for line in last_lines(log, STDERR_LINES) if line.strip()]
+            lines = [line for line in _printed(log, STDERR_LINES) if line.strip()]
             if lines:
                 return f"{name} ended with {', '.join(map(_quoted, lines[-_QUOTED:]))}"
         return "it printed nothing"
@@ -92,19 +97,19 @@ class Silence:
         if self.reader.paths:
             return f"{self.reader.paths[-1]} holds no row with numbers"
         command: dict[str, Any] = runs.read_json(self.files.command) or {}
-        missing = f"there was no file {self.reporting.source.csv} in {self.files.directory}"
-        stray = self._in(Path(command["cwd"])) if "cwd" in command else None
-        if stray is None:
-            return f"{missing}: hand that directory to the program as ${{env:SWEEPRUN_DIR}} in its command"
-        return (
-            f"{missing}, but {stray} was written: hand the program the directory of its run, ${{env:SWEEPRUN_DIR}},"
-            " in its command, for trials that run at once would share this one"
-        )
-
-    def _in(self, workdir: Path) -> Path | None:
-        """A file of the name that was looked for, written during the run into the directory of the program."""
         csv = self.reporting.source.csv
-        return None if "${" in csv else newest(place(csv, workdir, {}), self.files.command)
+        if Path(csv).is_absolute() or "${" in csv:
+            return f"nothing was written to {csv} while it ran"
+        missing = f"there was no file {csv} in {self.files.directory}"
+        stray = newest(place(csv, Path(command["cwd"]), {}), self.files.command) if "cwd" in command else None
+        if stray is None:
+            return f"{missing}: hand that directory to the program, for example as --log-dir ${{env:SWEEPRUN_DIR}}"
+        mended = "hand it the directory of its run, for example as --log-dir ${env:SWEEPRUN_DIR} in the command"
+        return f"{missing}; the program wrote {stray}: {mended}"
+
+
+def _printed(log: Path, n: int) -> list[str]:
+    return [plain(line) for line in last_lines(log, n)]
 
 
 def _quoted(line: str) -> str:

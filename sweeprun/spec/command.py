@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from sweeprun.errors import near
-from sweeprun.macros import GIVEN, OURS, VARIABLE
+from sweeprun.macros import GIVEN, GIVEN_TO_SOME, OURS, VARIABLE
 from sweeprun.spec.fields import one_of
 from sweeprun.spec.words import shown, with_hint
 from sweeprun.trials import Json
@@ -41,11 +41,17 @@ def check_macros(text: str, allowed: tuple[str, ...]) -> None:
         variable = VARIABLE.fullmatch(written[0])
         if variable is not None and variable[1].startswith(OURS) and variable[1] not in GIVEN:
             message = f"must name a variable that every trial is given, not {variable[1]}"
-            raise ValueError(with_hint(message, near(variable[1], GIVEN) or f"there are {', '.join(GIVEN)}"))
+            raise ValueError(with_hint(message, _what_is_given(variable[1])))
         if macro not in allowed and variable is None:
             known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
             message = f"must hold no other macro than {known}, not ${{{macro}}}"
             raise ValueError(with_hint(message, near(macro, allowed)))
+
+
+def _what_is_given(name: str) -> str:
+    if name in GIVEN_TO_SOME:
+        return "only some trials have it: let the program look for it"
+    return near(name, GIVEN) or f"there are {', '.join(GIVEN)}"
 
 
 def _env(value: Json) -> dict[str, str]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from sweeprun.store.metrics import Row, number
 
-MAX_MATCHED = 4096  # characters of a line: what a pattern that backtracks may waste is bounded by it
+# Characters of a line that are looked at: it bounds what a pattern that tries again from every character may waste. One
+# with a repeat in a repeat, such as (\d+)*, may take for ever on any line; `check --metrics` would then not come back.
+MAX_MATCHED = 4096
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
@@ -47,6 +49,6 @@ class Matches:
         return text[:MAX_MATCHED]
 
 
-def plain(line: bytes) -> str:
+def plain(line: bytes | str) -> str:
     """A line as it looks on a terminal: without colours, and without blanks at its end."""
-    return _ANSI.sub("", line.decode(errors="replace")).rstrip()
+    return _ANSI.sub("", line if isinstance(line, str) else line.decode(errors="replace")).rstrip()

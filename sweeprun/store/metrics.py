@@ -16,7 +16,8 @@ from sweeprun.store.tail import Tail
 
 Row = dict[str, Any]
 
-_NUMBER = re.compile(r"[-+]?(\d+|\d{1,3}(,\d{3})+|(?=\.\d))(\.\d*)?(e[-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE)
+_DIGITS = r"(\d+|\d{1,3}(,\d{3})+|(?=\.\d))(\.\d*)?(e[-+]?\d+)?"
+_NUMBER = re.compile(rf"[-+]?({_DIGITS}|nan|inf(inity)?)", re.IGNORECASE | re.ASCII)
 
 
 class Reader(Protocol):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sweeprun.errors import SweepFileError
-from sweeprun.run.command import argv, base_environment, seed, text
+from sweeprun.macros import around
+from sweeprun.run.command import arguments, argv, base_environment, seed, text
 
 PARAMS = {
     "lr": 1e-05,
@@ -57,6 +58,13 @@ def test_json_is_one_word_with_everything():
 
 def test_none_is_no_word():
     assert argv(("p", "${args}", "q"), PARAMS, "none") == ["p", "q"]
+
+
+def test_a_file_of_parameters_is_one_word_its_path():
+    words = argv(("p", "${args}", "q"), PARAMS, "file", {"SWEEPRUN_PARAMS": "/run1/params.json"})
+    assert words == ["p", "/run1/params.json", "q"]
+    assert argv(("p", "${args}"), PARAMS, "file") == ["p", "${env:SWEEPRUN_PARAMS}"]
+    assert arguments(PARAMS, "file") == []
 
 
 def test_args_inside_a_word_is_not_replaced():
@@ -112,6 +120,16 @@ def test_what_the_file_declares_wins_over_what_is_inherited_and_that_over_defaul
     found = base_environment(inherited, {"A": "2", "C": "${env:B}3"}, 2, {})
     assert (found["OMP_NUM_THREADS"], found["A"], found["C"]) == ("8", "2", "13")
     assert base_environment({}, {"OMP_NUM_THREADS": "4"}, 2, {})["OMP_NUM_THREADS"] == "4"
+
+
+def test_what_the_file_declares_may_name_what_the_trial_is_given():
+    inherited = {"VIRTUAL_ENV": "/v", "SWEEPRUN_DIR": "/outer"}
+    found = base_environment(inherited, {"LOGS": "${env:SWEEPRUN_DIR}/logs"}, 2, {"SWEEPRUN_DIR": "/run1"})
+    assert found["LOGS"] == "/run1/logs"
+
+
+def test_what_an_outer_sweep_gave_is_not_there():
+    assert around({"SWEEPRUN_DIR": "/outer", "A": "1"}, {"SWEEPRUN_SEED": "7"}) == {"A": "1", "SWEEPRUN_SEED": "7"}
 
 
 def test_the_seed_follows_from_the_sweeps_seed_and_the_repeat_alone():
