@@ -34,6 +34,8 @@ def add(sweep_and_values: Words, as_json: AsJson = False, root: Root = DEFAULT_R
     given = _given(values)
     sweep = opened(name, root)
     plan = Plan.load(sweep)
+    if sweep.broken_edit is not None:
+        raise sweep.broken_edit
     try:
         trial = queueing.add(sweep, plan, given)
     except NotAllowedError as error:

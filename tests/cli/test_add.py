@@ -134,3 +134,12 @@ def test_a_sweep_without_room_in_its_budget_takes_one_more_and_status_says_what_
     assert "1 waiting" in document["reason"]
     assert "sweeprun resume goes on" in document["reason"]
     assert document["budget"]["trials"] == {"used": 6.0, "limit": 6.0}
+
+
+def test_a_space_that_somebody_changed_in_a_way_that_cannot_be_read_takes_no_configuration(
+    sweep: Any, sweeprun: Command
+) -> None:
+    sweep.sweep.edit(set=[(["budget", "trials"], 9)])
+    sweep.sweep.layout.edit(1).write_text("{")
+    assert sweeprun("add", "lr=1e-3").code == 2
+    assert Sweep(sweep.directory).trials() == []
