@@ -78,7 +78,7 @@ class Log:
         self.n_skipped = 0
         self.n_cut = 0
         self._at = _HEADER_BYTES
-        self._parts = b""
+        self._parts: bytes | None = None
         self._in_history: set[str] = set()
 
     def read(self, final: bool = False) -> list[Row]:
@@ -115,7 +115,7 @@ class Log:
                 break
             if _RECORD.size + length > left or zlib.crc32(data[at + 6 : end]) != crc:
                 self.n_skipped += 1
-                self._parts = b""
+                self._parts = None
                 at += left  # the next block begins with a record
                 continue
             yield from self._message(kind, data[at + _RECORD.size : end])
@@ -123,12 +123,14 @@ class Log:
         self._at = start + min(at, len(data))
 
     def _message(self, kind: int, data: bytes) -> Iterator[bytes]:
-        """A message, when its last part is there."""
+        """A message, when its last part is there. Parts without a first one belong to a record that was damaged."""
         before = b"" if kind in (_WHOLE, _FIRST) else self._parts
+        if before is None:
+            return
         together = (before + data)[: MAX_MESSAGE_BYTES + 1]
         if len(before) <= MAX_MESSAGE_BYTES < len(together):
             self.n_cut += 1
-        self._parts = together if kind in (_FIRST, _MIDDLE) else b""
+        self._parts = together if kind in (_FIRST, _MIDDLE) else None
         if kind in (_WHOLE, _LAST) and len(together) <= MAX_MESSAGE_BYTES:
             yield together
 

@@ -71,10 +71,7 @@ def metrics_from(draft: Draft) -> None:
     """A program that W&B's agent could start reports with wandb.log, or the agent would know nothing of it."""
     origin = next((key for key in ("metric", "metrics", "method") if (key,) in draft.source.keys), "program")
     draft.put(("metrics_from",), "wandb", (origin,))
-    why = (
-        "read from the log that W&B keeps on disk, without an account; where JSON lines or sweeprun.report tell them,"
-        " --set metrics_from=file"
-    )
+    why = "the log that W&B keeps on disk is read, no account needed; metrics_from: file for sweeprun.report"
     draft.note(("metrics_from",), (origin,), "wandb.log", "metrics_from wandb", why)
 
 

@@ -20,6 +20,9 @@ def test_the_text_has_a_comment_for_each_translated_key():
         "# project, entity left out: there is no server",
         'command: [python, train.py, "${args}"]  # was program train.py',
         "args: wandb",
+        "# was wandb.log: the log that W&B keeps on disk is read, no account needed; metrics_from: file for "
+        "sweeprun.report",
+        "metrics_from: wandb",
         "metric: {name: val/loss, goal: minimize}",
         "parameters:",
         "  lr: {min: 1.0e-05, max: 0.1, log: true}"
@@ -80,4 +83,4 @@ def test_a_file_of_our_own_is_not_translated(tmp_path):
 def test_whatever_stands_in_a_comment_it_is_one_line(tmp_path):
     name = "a\nb.yaml"
     (tmp_path / name).write_text('{program: "a\\u2028.py", method: grid, metric: loss, name: "x\\ny"}')
-    assert len(translated(tmp_path / name, tmp_path).splitlines()) == 6
+    assert len(translated(tmp_path / name, tmp_path).splitlines()) == 8
