@@ -77,6 +77,13 @@ class Declaration:
         node = self.node(key)
         return None if node is None else self.source.value(node)
 
+    def values(self, node: ast.expr | None) -> tuple[Json, ...]:
+        """What a list of choices holds, each once; nothing where not all of it is known."""
+        known = None if node is None else self.source.value(node)
+        if not isinstance(known, list | dict) or not all(isinstance(each, str | int | float) for each in known):
+            return ()
+        return tuple(dict.fromkeys(known))
+
     def text(self, key: str) -> str:
         """A text, or else how the value is written there; empty without the key."""
         known = self.value(key)

@@ -56,28 +56,42 @@ def flow(value: Json) -> str:
     if isinstance(value, float):
         return written(value)
     if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT else json.dumps(value)
+        return value if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT else _double_quoted(value)
     return json.dumps(value)
 
 
+def _double_quoted(text: str) -> str:
+    """Text as YAML reads it back, whatever is in it; only what is no character at all cannot be written."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in escaped) + '"'
+
+
 def _heading(file: str, script: str) -> str:
-    return f"""{MODELINE}
-#
-# What to try with {script}: proposed from the script's text, which was not run. Change what you know better, then
-#
-#     sweeprun check {file} --draw 3     # what it means, and three commands as they would be started
-#     sweeprun start {file} --smoke      # one trial, one step: does it work at all?
-#     sweeprun start {file}
-"""
+    return "\n".join(
+        (
+            MODELINE,
+            "#",
+            *_comment(
+                f"What to try with {script}: proposed from its text, it was not run. Change what you know better:"
+            ),
+            "#",
+            *_comment(
+                f"    sweeprun check {file} --draw 3     # what it means, and three commands as they would be started"
+            ),
+            *_comment(f"    sweeprun start {file} --smoke      # one trial, one step: does it work at all?"),
+            *_comment(f"    sweeprun start {file}"),
+        )
+    )
 
 
 def _command(script: str, interface: Interface, placed: Placement) -> str:
     words = ["python", script, *([interface.command] if interface.command else []), *placed.words]
-    lines = [f"# {note}" for note in placed.notes]
+    notes = list(placed.notes)
     if interface.unread:
-        lines.append(f"# not read: the arguments of {', '.join(interface.unread)}, whose names are made at run time")
+        notes.append(f"not read: the arguments of {', '.join(interface.unread)}, whose names are made at run time")
     if others := [name for name in interface.commands if name != interface.command]:
-        lines.append(f"# {interface.command} is one of the script's subcommands; the others: {', '.join(others)}")
+        notes.append(f"{interface.command} is one of the script's subcommands; the others: {', '.join(others)}")
+    lines = [line for note in notes for line in _comment(note)]
     lines.append(f"command: {_scalar(' '.join([*map(_word, words), '${args}']))}")
     if placed.switches:
         lines.append(_with_comment("args: flags", "true is written --name, false is left out"))
@@ -91,14 +105,14 @@ def _word(word: str) -> str:
 def _scalar(text: str) -> str:
     """Text as a plain scalar where YAML reads it back as that, in quotes elsewhere."""
     special = re.search(r": | #|:$|^[^A-Za-z/.]", text)
-    return json.dumps(text) if special else text
+    return _double_quoted(text) if special or not text.isprintable() else text
 
 
 def _metrics(metrics: Metrics) -> str:
     objective = f"metric: {{name: {flow(metrics.name)}, goal: {metrics.goal}}}"
     lines = [
         "",
-        *(f"# {line}" for warning in metrics.warnings for line in wrap(warning, _WIDTH - 2)),
+        *(line for warning in metrics.warnings for line in _comment(warning)),
         _with_comment(objective, metrics.why),
     ]
     if metrics.step != "epoch":
@@ -151,11 +165,17 @@ def _ending(placed: Placement, metrics: Metrics) -> str:
 
 def _with_comment(text: str, comment: str) -> str:
     """`text` with its reason beside it, in one column; above it where both have no room on a line."""
-    comment = "".join(filter(str.isprintable, comment))
     if not comment:
         return text
-    beside = f"{text:<{_COMMENT_COLUMN}}  # {comment}"
-    if len(beside) <= _WIDTH:
+    lines = list(_comment(comment))
+    beside = f"{text:<{_COMMENT_COLUMN}}  {lines[0]}"
+    if len(lines) == 1 and len(beside) <= _WIDTH:
         return beside
     indent = " " * (len(text) - len(text.lstrip()))
-    return f"{indent}# {comment}\n{text}"
+    return "\n".join([*(indent + line for line in lines), text])
+
+
+def _comment(text: str) -> Iterator[str]:
+    """Lines of a comment; what a script's author wrote cannot end it."""
+    printable = "".join(filter(str.isprintable, text))
+    yield from wrap(printable, _WIDTH, initial_indent="# ", subsequent_indent="# ")

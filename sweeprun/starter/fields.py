@@ -41,9 +41,11 @@ _STEPS = {
 _SUMMARIES = frozenset(
     {"best", "early", "patience", "threshold", "previous", "prev", "old", "improved", "target", "max"}
 )
+_AVERAGES = frozenset({"avg", "average", "mean"})  # of two values with one name these say more
 _NO_METRIC = frozenset({"time", "lr", "rate", "seconds", "eta", "elapsed", "mem", "memory", "grad", "norm", "size"})
 _WORD = re.compile(r"[A-Z]?[a-z]+\d?|[A-Z]+\d?|@\d")
 _OWN_NAME = re.compile(r"\b([A-Za-z]\w*_\w*[A-Za-z0-9])\s*[:=]?\s*$")  # a name as in code: dev_accuracy=
+_CURRENT = re.compile(r"\.val\b")  # of an AverageMeter: its newest value, nothing of validation
 _CUT = re.compile(r"[|,;\t(\[\]{}]|\s{2,}|\s-\s")
 
 
@@ -67,8 +69,8 @@ def fields(line: Printed) -> list[Field]:
     found: dict[str, Field] = {}
     for value in _values(line):
         field = value.field()
-        if field is not None:
-            found.setdefault(field.name, field)
+        if field is not None and (field.name not in found or _AVERAGES & set(words(value.hole.expression))):
+            found[field.name] = field
     steps = [field for field in found.values() if field.role == "step"]
     counted = next((field for field in steps if field.name == "epoch"), steps[0] if steps else None)
     return [field for field in found.values() if field.role == "metric" or field is counted]
@@ -104,7 +106,7 @@ class _Value:
         kind = self._kind()
         if kind is None or (self.hole.spec.endswith(("s", "d")) and not self._counts):
             return None
-        label, expression = words(self.label), words(self.hole.expression)
+        label, expression = words(self.label), words(_CURRENT.sub("", self.hole.expression))
         split = (
             _split(label) or _split(expression) or _split(words(self.line.literal)) or _split(words(self.line.function))
         )
@@ -145,8 +147,8 @@ def _values(line: Printed) -> Iterator[_Value]:
     label = ""
     for i, piece in enumerate(line.pieces):
         if isinstance(piece, str):
-            own = _CUT.split(piece)[-1]
-            label = own if words(own) else _CUT.sub(" ", piece)
+            own = next((part for part in reversed(_CUT.split(piece)) if words(part)), "")
+            label = own or (label if _last(_KINDS, label) else "")  # `Accuracy: 325/397 (82%)`
             continue
         before, after = (line.pieces[at] if 0 <= at < len(line.pieces) else "" for at in (i - 1, i + 1))
         if isinstance(before, str) and before.strip().endswith("/") and not words(before):

@@ -45,13 +45,12 @@ def _argument(declared: Declaration, command: str, defaults: Mapping[str, Value]
     flag, switch, nargs = declared.flag, _SWITCHES.get(declared.text("action")), declared.value("nargs")
     destination = declared.text("dest") or flag.lstrip("-").replace("-", "_")
     default = defaults.get(destination, declared.value("default"))
-    choices = declared.value("choices")
     return Argument(
         flag,
         declared.call.lineno,
         type=declared.text("type"),
         default=switch == "both" and default is True if switch else default,
-        choices=tuple(choices) if isinstance(choices, list | dict) else (),
+        choices=declared.values(declared.node("choices")),
         switch=switch,
         several=nargs not in (None, "?", 1),
         required=declared.value("required") is True or (not flag.startswith("-") and nargs not in ("?", "*")),

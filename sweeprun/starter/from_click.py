@@ -38,6 +38,5 @@ def _argument(declared: Declaration) -> Argument:
 def _choices(declared: Declaration) -> tuple[Json, ...]:
     match declared.node("type"):
         case ast.Call(func=ast.Attribute(attr="Choice"), args=[offered, *_]):
-            known = declared.source.value(offered)
-            return tuple(known) if isinstance(known, list) else ()
+            return declared.values(offered)
     return ()

@@ -11,6 +11,7 @@ NUMBER = r"[-+.\w]+"
 WHOLE = r"\d+"
 _LONGEST_EXACT = 40  # characters between two groups that are written out
 _ANYTHING = ".*?"
+_SPACES = r"\s*"
 _WORD = re.compile(r"[A-Za-z]{2}")
 
 
@@ -23,9 +24,10 @@ def pattern(line: Sequence[Piece], groups: Mapping[int, tuple[str, str]]) -> str
     found, start = "", 0
     for position in sorted(groups):
         name, form = groups[position]
+        before, behind = _padding(line[position])
         found += _between(line[start:position], first=start == 0)
-        found += r"\s*" if _padded(line[position]) and not found.endswith(r"\s+") else ""
-        found += f"(?P<{name}>{form})"
+        found += before if not found.endswith(r"\s+") else ""
+        found += f"(?P<{name}>{form}){behind}"
         start = position + 1
     return found + _end(line[start] if start < len(line) else "")
 
@@ -72,9 +74,12 @@ def _literal(text: str) -> str:
     return "".join(r"\s+" if i % 2 else re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", word) for i, word in enumerate(words))
 
 
-def _padded(hole: Piece) -> bool:
-    """Whether a value is filled up with spaces to some width: `5.2f`, `3d`, `>8`."""
-    return isinstance(hole, Hole) and re.match(r"[<>^ +-]*[1-9]", hole.spec) is not None
+def _padding(hole: Piece) -> tuple[str, str]:
+    """What stands before and behind a value that is filled up with spaces to some width: `5.2f`, `>8`; `<8`."""
+    aligned = re.match(r"([<>^]?)[ +-]*[1-9]", hole.spec) if isinstance(hole, Hole) else None
+    if aligned is None:
+        return "", ""
+    return {"<": ("", _SPACES), "^": (_SPACES, _SPACES)}.get(aligned[1], (_SPACES, ""))
 
 
 def _end(after: Piece) -> str:

@@ -101,7 +101,7 @@ def _can_take(argument: Argument, entry: Entry) -> bool:
         return False
     if argument.choices and any(value not in argument.choices for value in _values(entry)):
         return False
-    return argument.type != "int" or all(value == int(value) for value in _values(entry) if number(value) is not None)
+    return argument.type != "int" or not any(isinstance(value, float) for value in _values(entry))
 
 
 def _values(entry: Json) -> Iterator[Json]:
@@ -128,27 +128,27 @@ def _conditional(line: Line, optimizer: Line | None) -> Line:
 
 def _in_command(argument: Argument) -> tuple[list[str], str] | None:
     """The words that hand an argument over which cannot be a parameter, and the note to it; None where none must."""
-    value, note = "${env:" + re.sub(r"\W", "_", argument.name).upper() + "}", "write its value there"
-    if argument.required and not argument.positional and argument.choices:
-        value, note = str(argument.choices[0]), _offered(argument)
-    elif argument.required and argument.positional and argument.choices:
-        return [
-            str(argument.choices[0])
-        ], f"{argument.choices[0]} is the script's {argument.name}, {_offered(argument)}"
-    elif argument.required and argument.positional:
-        return [value], f"{value} is the script's {argument.name}: write it there, or set the variable"
-    elif isinstance(argument.default, str) and is_output(argument) and not argument.short_only:
+    if argument.required:
+        value = next((text for text in map(str, argument.choices) if text and "$" not in text), _variable(argument))
+        what = (
+            f"one of {' '.join(map(str, argument.choices))}"
+            if argument.choices
+            else "write it there, or set the variable"
+        )
+        if argument.positional:
+            return [value], f"{value} is the script's {argument.name}: {what}"
+        words = [argument.flag, value] if argument.short_only else [f"{argument.flag}={value}"]
+        return words, f"{argument.flag} is required: {what}"
+    if isinstance(argument.default, str) and is_output(argument) and not argument.short_only:
         return [
             f"{argument.flag}={_own_place(argument.default)}"
         ], f"{argument.flag}: a place of its own for every trial"
-    elif not argument.required:
-        return None
-    words = [argument.flag, value] if argument.short_only else [f"{argument.flag}={value}"]
-    return words, f"{argument.flag} is required: {note}"
+    return None
 
 
-def _offered(argument: Argument) -> str:
-    return f"one of {' '.join(map(str, argument.choices))}"
+def _variable(argument: Argument) -> str:
+    """An environment variable in place of a value that only the user knows; without it `start` refuses the file."""
+    return "${env:" + re.sub(r"[^A-Za-z0-9_]|^(?=\d)", "_", argument.name).upper() + "}"
 
 
 def _own_place(default: str) -> str:
@@ -167,6 +167,6 @@ def _length(argument: Argument) -> Line:
 def _alone(argument: Argument) -> Line:
     why = trap(argument) or reason(argument)
     if argument.choices:
-        why = why or _offered(argument)
+        why = why or f"one of {' '.join(map(str, argument.choices))}"
     default = None if is_secret(argument) else argument.default
     return Line(argument.name, f"<{default.text:.60}>" if isinstance(default, Unknown) else default, why)
