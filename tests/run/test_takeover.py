@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from sweeprun import processes
+from sweeprun.run.progress import Reporting
+from sweeprun.run.takeover import remains
 from sweeprun.store import liveness
 from sweeprun.trials import FailureClass, Trial, TrialState
 
@@ -91,6 +93,28 @@ def test_a_program_that_ended_by_itself_is_finished_from_its_exit_file(stage, or
     assert stage.jobs == []
     assert stage.names(events).count("trial_completed") == 1
     assert "notice" not in stage.names(events)
+
+
+def test_what_a_program_printed_is_read_after_the_death_of_its_worker(stage, orphan):
+    dead = orphan("metrics_from: {regex: 'epoch (?P<epoch>.+) loss (?P<loss>.+)'}\nbudget: 1")
+    (dead.layout.run(0, 1) / "stdout.log").write_text("epoch 1 loss 3.0\nepoch 2 loss 2.0")
+    dead.exit()
+    list(stage.worker(lambda job: stage.losses(9.0)).work())
+    assert (stage.trials[0].state, stage.trials[0].values) == (TrialState.COMPLETE, {"loss": 2.0})
+    assert stage.jobs == []
+
+
+def test_its_csv_file_is_read_where_it_was_looked_for_and_tells_how_long_it_lived(stage, orphan):
+    dead = orphan("metrics_from: {csv: '${env:NOT_SET_HERE}/metrics.csv'}\nbudget: 1")
+    folder = dead.layout.run(0, 1)
+    dead.write("command.json", {"launcher": None, "continues": True, "gpus": 0.0, "csv": str(folder / "*.csv")})
+    (folder / "metrics.csv").write_text("epoch,loss\n1,3.0\n2,2.0\n")
+    started = dead.trial.runs[0].started
+    os.utime(folder / "metrics.csv", (started + 60, started + 60))
+    observer = liveness.Observer(dead.layout, stage.lease, stage.clock)
+    left = remains(dead.layout, dead.trial, observer, Reporting.of(stage.sweep().resolved), None)
+    assert left.trial.values == {"loss": 2.0}
+    assert left.trial.runs[0].seconds == pytest.approx(60, abs=1)
 
 
 def test_a_crash_that_nobody_saw_is_a_crash_with_its_last_words(stage, orphan):

@@ -1,0 +1,128 @@
+"""What a trial that failed for want of its objective is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweeprun.run.printed import propose
+
+PRINTED = "Epoch 1/2\nloss: 0.5\n"
+
+
+def prints(text, name="stdout.log"):
+    def act(job):
+        path = job.run_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    return act
+
+
+@pytest.fixture
+def told(stage):
+    """Why the one trial of a sweep failed."""
+
+    def why(*turns, metrics_from="file"):
+        text = f"metrics_from: {metrics_from}\nbudget: 1\nworkdir: {stage.directory.parent}"
+        stage.run(lambda job: stage.Act(turns), text)
+        [trial] = stage.trials
+        assert trial.failure.kind == "no_metric"
+        assert trial.failure.message.startswith("it ended well and never reported 'loss'; ")
+        return trial.failure.message.removeprefix("it ended well and never reported 'loss'; ")
+
+    return why
+
+
+def test_other_metrics_are_named_with_the_nearest(told):
+    text = '{"Loss": 1, "acc": 2}\n'
+    assert told(prints(text, "metrics.jsonl")) == "it reported Loss, acc; did you mean 'Loss'?"
+
+
+def test_where_nothing_was_said_the_ways_to_report_are_named(told):
+    assert told() == (
+        "it reported nothing: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
+    )
+
+
+def test_json_that_was_printed_is_recognised(told):
+    why = told(prints('starting\n{"epoch": 1, "loss": 0.5}\n'))
+    assert why == "it reported nothing, but it printed JSON lines: say metrics_from: stdout"
+
+
+def test_a_printed_dictionary_is_no_json(told):
+    assert "metrics_from: {regex: '\\bloss'':" in told(prints("{'loss': 0.5}\n"))
+
+
+def test_lines_with_numbers_come_with_the_pattern_that_reads_them(told):
+    why = told(prints("\x1b[32m" + PRINTED))
+    proposal = propose(PRINTED.splitlines(), "loss", "epoch")
+    assert why == f"it reported nothing, but it printed 'loss: 0.5'; to read that, say {proposal}"
+
+
+def test_lines_on_stderr_count_too(told):
+    assert "say metrics_from: {regex:" in told(prints(PRINTED, "stderr.log"))
+
+
+def test_numbers_of_another_name_come_with_the_metric_to_choose(told):
+    assert told(prints("error: 0.5\n")).endswith(", and metric: error")
+
+
+def test_json_lines_that_nobody_read_are_recognised(told):
+    why = told(prints('{"loss": 1}\n', "metrics.jsonl"), metrics_from="stdout")
+    assert why == "it reported nothing, but it wrote JSON lines to $SWEEPRUN_METRICS: say metrics_from: file"
+
+
+def test_where_no_line_matched_the_last_ones_are_shown(told):
+    why = told(prints("a\n\nb\nc\nd" + "x" * 200 + "\n"), metrics_from="{regex: 'loss (?P<loss>.)'}")
+    assert why.startswith("no line matched the pattern; stdout ended with 'b', 'c', 'dxxx")
+    assert why.endswith("...'")
+    assert len(why) < 250
+
+
+def test_where_nothing_was_printed_that_is_said(told):
+    several = "{regex: ['(?P<loss>z)', '(?P<epoch>y)']}"
+    assert told(metrics_from=several) == "no line matched any of the patterns; it printed nothing"
+
+
+def test_a_pattern_that_nearly_fits_is_mended(told):
+    why = told(prints(PRINTED), metrics_from="{regex: 'loss=(?P<loss>.)'}")
+    assert why.startswith("no line matched the pattern, but it printed 'loss: 0.5'; to read that, say metrics_from: {")
+
+
+def test_a_csv_file_that_is_not_there_is_named_with_the_place(told, stage):
+    why = told(metrics_from="{csv: logs/metrics.csv}")
+    run = stage.directory / "trials/00000/00000000/run1"
+    assert why.startswith(f"there was no file logs/metrics.csv in {run}: hand that directory to the program")
+
+
+def test_a_csv_file_that_went_into_the_workdir_is_found(told, stage):
+    stray = stage.directory.parent / "logs" / "version_3" / "metrics.csv"
+
+    def act(job):
+        stray.parent.mkdir(parents=True)
+        stray.write_text("epoch,loss\n1,0.5\n")
+
+    why = told(act, metrics_from="{csv: 'logs/*/metrics.csv'}")
+    assert f"; the program wrote {stray}: hand it the directory of its run" in why
+    assert "${env:SWEEPRUN_DIR}" in why
+
+
+def test_what_lay_in_the_workdir_before_is_not_blamed(told, stage):
+    stage.directory.parent.mkdir()
+    (stage.directory.parent / "metrics.csv").write_text("loss\n1\n")
+    assert "the program wrote" not in told(metrics_from="{csv: metrics.csv}")
+
+
+def test_columns_of_other_names_are_metrics_of_other_names(told):
+    why = told(prints("epoch,train_loss\n1,0.5\n", "m.csv"), metrics_from="{csv: m.csv}")
+    assert why == "it reported train_loss"
+
+
+def test_a_csv_file_without_numbers_says_so(told):
+    why = told(prints("epoch,loss\n", "m.csv"), metrics_from="{csv: m.csv}")
+    assert why.endswith("m.csv holds no row with numbers")
+
+
+def test_an_absolute_place_is_said_as_it_is(told, tmp_path):
+    why = told(metrics_from=f"{{csv: {tmp_path}/m.csv}}")
+    assert why == f"nothing was written to {tmp_path}/m.csv while it ran"
