@@ -27,6 +27,7 @@ COMMANDS = {
     "trials": "List the trials: filter, sort, choose columns.",
     "show": "Everything about one trial.",
     "logs": "What a trial printed.",
+    "compare": "Two trials, or two sweeps, side by side.",
     "export": "Every trial as csv or jsonl.",
     "import": "Earlier results as trials of a sweep.",
     "schema": "The JSON Schema of the sweep file, for editors.",

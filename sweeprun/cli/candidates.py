@@ -63,6 +63,13 @@ def _sweep_and_numbers(typed: Typed) -> Iterator[str]:
     yield from _numbers(typed)
 
 
+def _two(typed: Typed) -> Iterator[str]:
+    """Two sweeps, or two trials of one."""
+    if len(typed.positionals) < 2:
+        yield from _sweeps(typed)
+    yield from _numbers(typed)
+
+
 def _sweep_and_form(typed: Typed) -> Iterator[str]:
     if not typed.positionals:
         yield from _sweeps(typed)
@@ -175,4 +182,5 @@ OF: Mapping[str, Callable[[Typed], Iterable[str]]] = {
     "sweep_and_values": _sweep_and_values,
     "table": _files(".csv", ".tsv"),
     "trial": _numbers,
+    "two": _two,
 }
