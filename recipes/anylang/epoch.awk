@@ -30,7 +30,7 @@ END {
     for (k = 3; k <= n; k += 3) { val_loss += forward(k); right += guess == class[k] }
     printf "%d %.6g %.6g %.6g\n", epoch + 1, loss / n_training, val_loss / (n - n_training), right / (n - n_training)
     for (c = 1; c <= N_CLASSES; c++) for (i = 0; i <= n_inputs; i++)
-        printf "%d %d %.17g %.17g\n", c, i, weight[c, i], velocity[c, i] # 17 digits: the very same numbers again
+        printf "%d %d %.17g %.17g\n", c, i, weight[c, i], velocity[c, i] # 17 digits lose nothing
 }
 
 # Brings the inputs to mean 0 and deviation 1 on the flowers that are trained on; with degree 2 the products of two are
@@ -64,9 +64,9 @@ function forward(k,    c, i, top, total) {
     return p[class[k]] > 0 ? -log(p[class[k]]) : 745 # that of the smallest number there is
 }
 
-function learn(k,    c, i, loss) {
-    loss = forward(k)
+function learn(k,    c, i, nats) {
+    nats = forward(k)
     for (c = 1; c <= N_CLASSES; c++) for (i = 0; i <= n_inputs; i++)
         gradient[c, i] += (p[c] - (c == class[k])) * x[k, i]
-    return loss
+    return nats
 }

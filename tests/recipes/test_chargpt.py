@@ -91,3 +91,14 @@ def test_one_cycle_peaks_where_it_is_told_and_ends_at_nothing(rates: Callable[..
 def test_a_schedule_that_there_is_not_is_refused_with_those_there_are(rates: Callable[..., list[float]]) -> None:
     with pytest.raises(SystemExit, match="'linear': constant, step"):
         rates(schedule="linear", warmup=0.0)
+
+
+def test_no_prediction_looks_at_what_comes_after_it(module: Callable[[str], Any]) -> None:
+    chargpt = module("chargpt/train.py")
+    model = chargpt.Transformer(width=16, n_blocks=2, n_heads=2)
+    text = chargpt.encoded("In the face of ambiguity, refuse")[None]
+    other = text.clone()
+    other[0, 20] = chargpt.encoded("!")
+    before, after = model(text), model(other)
+    assert before[0, :20].equal(after[0, :20])
+    assert not before[0, 20:].isclose(after[0, 20:]).all(1).any()
