@@ -13,7 +13,7 @@ import typer
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.queued import say_queued, say_what_runs_them, write_queued
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened
-from sweeprun.cli.understood import declared
+from sweeprun.cli.understood import described
 from sweeprun.errors import SpaceError, UsageError
 from sweeprun.run import queueing
 from sweeprun.run.plan import Plan
@@ -39,7 +39,7 @@ def add(sweep_and_values: Words, as_json: AsJson = False, root: Root = DEFAULT_R
     try:
         trial = queueing.add(sweep, plan, given)
     except NotAllowedError as error:
-        raise SpaceError(error.message, declared(plan.space.owners[error.name])) from None
+        raise SpaceError(error.message, f"{error.name}: {described(plan.space.owners[error.name])}") from None
     say_queued(trial)
     say_what_runs_them(sweep)
     if as_json:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeprun.cli.understood import kind, when
+from sweeprun.cli.understood import described
 from sweeprun.cli.view import columns, moment, short, span
 from sweeprun.space import (
     ALWAYS,
@@ -24,7 +24,7 @@ from sweeprun.trials import Json
 
 _NOT_COMPARED = frozenset({"version", "name", "root", "description"})  # they change nothing that a sweep does
 _SPACE = frozenset({"parameters", "linked", "constraints"})
-_WHOLE = frozenset({"algorithm", "pruner", "metric", "step"})  # sections that are read at a glance
+_WHOLE = frozenset({"algorithm", "pruner", "metric", "metrics_from", "step"})  # read at a glance
 _SHOWN = {
     "budget.wall": span,
     "budget.deadline": moment,
@@ -65,7 +65,8 @@ def changes(was: SweepFile, now: SweepFile) -> list[Change]:
 
 def listed(found: Iterable[Change]) -> str:
     """The changes as a table."""
-    return columns(["", "was", "is", ""], [[change.key, change.was, change.now, change.meaning] for change in found])
+    rows = [[change.key, change.was, change.now, change.meaning] for change in found]
+    return columns(["", "was", "is", ""], rows).rstrip()
 
 
 # ---- the space
@@ -131,10 +132,7 @@ def _more_and_fewer(what: str, was: Sequence[Json], now: Sequence[Json]) -> str:
 def _words(declaration: Declaration | None) -> str:
     if declaration is None:
         return "-"
-    if isinstance(declaration, Linked):
-        return ", ".join(map(short, declaration.rows))
-    condition = when(declaration.when)
-    return kind(declaration) + (f"; when {condition}" if condition else "")
+    return ", ".join(map(short, declaration.rows)) if isinstance(declaration, Linked) else described(declaration)
 
 
 def _constraints(was: Sequence[str], now: Sequence[str]) -> Iterator[Change]:
@@ -180,11 +178,7 @@ def _shown(key: str, value: Json) -> str:
         return "-"
     if key == "command":
         return " ".join(value)
-    if isinstance(value, dict):
-        name, *rest = (
-            each if isinstance(each, str) else f"{label}: {short(each)}"
-            for label, each in value.items()
-            if each is not None
-        )
-        return f"{name} ({', '.join(rest)})" if rest else name
+    if isinstance(value, dict) and "name" in value:
+        rest = [f"{label}: {short(each)}" for label, each in value.items() if label != "name" and each is not None]
+        return f"{value['name']} ({', '.join(rest)})" if rest else str(value["name"])
     return _SHOWN.get(key, short)(value)

@@ -17,7 +17,7 @@ import typer
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.readout import Readout
 from sweeprun.cli.retrain import command_line
-from sweeprun.cli.understood import amount, kind, when
+from sweeprun.cli.understood import amount, described, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
 from sweeprun.errors import ExitCode
 from sweeprun.history import History
@@ -45,12 +45,14 @@ def check(
     plan = Plan.of(spec)
     if metrics is not None:
         raise typer.Exit(_read(spec, Readout.of(plan.reporting, metrics), as_json))
-    warnings = [*spec.notes, *map(str, unsupported(spec)), *_uncomputable(plan.space)]
+    warnings = [*map(str, unsupported(spec)), *_uncomputable(plan.space)]
+    for text in spec.notes:
+        say(f"note: {text}")
     for text in warnings:
         say(f"warning: {text}")
     drawn = list(_drawn(plan, draw))
     if as_json:
-        write_document("check", _body(spec, plan, warnings, drawn))
+        write_document("check", _body(spec, plan, [*spec.notes, *warnings], drawn))
     else:
         write(pairs(_lines(spec, plan)))
         write("\n" + pairs(_parameters(plan)))
@@ -140,13 +142,14 @@ def _place(metrics_from: Json) -> str:
             return f"lines of stdout and stderr that match {' or '.join(several)}"
         case {"csv": path}:
             return f"the newest CSV file {path}, relative to the directory of the run"
+        case "wandb":
+            return "what wandb.log tells, in the log that W&B keeps in the directory of the run"
     return "JSON lines on stdout"
 
 
 def _parameters(plan: Plan) -> Iterator[tuple[str, str]]:
     for declaration in plan.space.declarations:
-        condition = when(declaration.when)
-        yield declaration.name, kind(declaration) + (f"; when {condition}" if condition else "")
+        yield declaration.name, described(declaration)
 
 
 def _algorithm(spec: SweepFile) -> str:

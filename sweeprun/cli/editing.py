@@ -9,7 +9,7 @@ from pathlib import Path
 from sweeprun.cli.changes import changes, listed
 from sweeprun.cli.driving import shown
 from sweeprun.cli.presence import Presence
-from sweeprun.cli.understood import declared
+from sweeprun.cli.understood import described
 from sweeprun.cli.view import say, short
 from sweeprun.errors import SweepFileError
 from sweeprun.run.editing import check_comparable
@@ -55,7 +55,7 @@ def edit(sweep: Sweep, file: Path, overrides: Sequence[str]) -> None:
     check_comparable(was, now, trials, {worker.uuid for worker in workers})
     rehearse(Plan.of(now), trials)
     sweep.edit(resolved=now.resolved(), source=now.source.decode())
-    say(f"{shown(sweep)}: goes by {file} from now on\n{listed(found).rstrip()}")
+    say(f"{shown(sweep)}: goes by {file} from now on\n{listed(found)}")
     _say_kept(now.space, trials)
 
 
@@ -90,4 +90,4 @@ def _why(space: Space, trial: Trial, name: str) -> str:
     has = f"{name}={short(trial.params[name])}" if name in trial.params else f"no {name}"
     if name not in space.owners:
         return f"{has}, which is no parameter any more"
-    return f"{has}, and now there is {declared(space.owners[name])}"
+    return f"{has}, and {name} is now: {described(space.owners[name])}"

@@ -57,7 +57,8 @@ def resume(
     if trials is not None:
         _check_trials(found, trials)
     if edit is not None:
-        editing.edit(found, edit, [*(overrides or ()), *([] if trials is None else [f"budget.trials={trials}"])])
+        budget = [] if trials is None else [f"budget.trials={trials}"]
+        editing.edit(found, edit, [*(overrides or ()), *budget])
     elif overrides:
         raise UsageError("--set changes a file: it goes with --edit FILE", f"--edit FILE --set {overrides[0]}")
     elif trials is not None:
@@ -103,8 +104,7 @@ def _again(sweep: Sweep, kinds: set[FailureClass]) -> None:
     if not queued:
         say("nothing failed that was not tried again since")
         return
-    pairs = [f"{trial.parent} as {trial.number}" for trial in queued[:_SHOWN]]
+    pairs = ", ".join(f"{trial.parent} as {trial.number}" for trial in queued[:_SHOWN])
     more = f" and {len(queued) - _SHOWN} more" if len(queued) > _SHOWN else ""
-    say(
-        f"{len(queued)} failed {'trial is' if len(queued) == 1 else 'trials are'} tried again: {', '.join(pairs)}{more}"
-    )
+    what = "1 failed trial is" if len(queued) == 1 else f"{len(queued)} failed trials are"
+    say(f"{what} tried again: {pairs}{more}")

@@ -103,5 +103,5 @@ def _check_unchanged(sweep: Sweep, spec: SweepFile, file: str) -> None:
     if [change.key for change in changed] == ["budget.trials"] and spec.budget.trials:
         ways.insert(0, f"try so many in all: sweeprun resume {there} --trials {spec.budget.trials}")
     ways.append(f"begin anew: sweeprun start {file} --set name={sweep.name}-2")
-    message = f"{sweep.layout.directory} was made from another {spec.name}; what this one changes:\n{listed(changed)}"
-    raise SweepExists(message.rstrip(), "\n  ".join(ways))
+    message = f"{there} goes by another file; what this one would change:\n{listed(changed)}"
+    raise SweepExists(message, "\n  ".join(ways))

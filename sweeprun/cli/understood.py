@@ -14,10 +14,10 @@ from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
 from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
 
 
-def declared(declaration: Declaration) -> str:
-    """Its name, what it is, and when it is active."""
+def described(declaration: Declaration) -> str:
+    """What it is, and when it is active."""
     condition = when(declaration.when)
-    return f"{declaration.name}: {kind(declaration)}" + (f"; when {condition}" if condition else "")
+    return kind(declaration) + (f"; when {condition}" if condition else "")
 
 
 def kind(declaration: Declaration) -> str:

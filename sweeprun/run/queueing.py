@@ -26,16 +26,16 @@ def retry(sweep: Sweep, number: int) -> Trial:
 
     def again(trials: Sequence[Trial]) -> Trial:
         check_retry(trials, number)
-        origin = trials[number]
+        before = trials[number]
         return Trial(
             number=len(trials),
             uid=uuid.uuid4().hex,
             state=TrialState.WAITING,
-            params=origin.params,
+            params=before.params,
             origin=RETRY,
-            configuration=origin.configuration,
-            repeat=origin.repeat,
-            seed=origin.seed,
+            configuration=before.configuration,
+            repeat=before.repeat,
+            seed=before.seed,
             parent=number,
         )
 
@@ -95,8 +95,8 @@ def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequen
 def _tried(there: Sequence[Trial]) -> str:
     if len(there) == 1:
         return f"this configuration is there already: trial {there[0].number}, which is {there[0].state}"
-    numbers = ", ".join(str(trial.number) for trial in there)
-    return f"the configurations with these values are there already: trials {numbers}"
+    others = f"{len(there) - 1} {'other' if len(there) == 2 else 'others'}"
+    return f"what was drawn with these values is there already: trial {there[0].number} and {others}"
 
 
 def _create(sweep: Sweep, made: Callable[[Sequence[Trial]], Trial]) -> Trial:

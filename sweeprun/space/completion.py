@@ -89,8 +89,9 @@ def _lengths(space: Space, given: Mapping[str, Json]) -> Params:
     for declaration in space.declarations:
         if isinstance(declaration, Repeated) and isinstance(declaration.length, str) and declaration.name in given:
             name, n = declaration.length, len(given[declaration.name])
-            if identity(given.get(name, n)) != identity(n):
-                message = f"{declaration.name} has {n} elements, and {name} is {given[name]!r}"
+            said = {**given, **lengths}.get(name, n)
+            if identity(said) != identity(n):
+                message = f"{declaration.name} has {n} elements, and {name} is {said!r}"
                 raise NotAllowedError(declaration.name, message)
             lengths[name] = n
     for declaration in space.declarations:
@@ -112,9 +113,7 @@ def _drawn(space: Space, wanted: Mapping[str, Json], rng: np.random.Generator) -
         _check_delivered(declaration, wanted, params)
     objection = next(space.objections(params), None)
     if objection is not None:
-        raise SpaceError(
-            f"{objection} what was drawn with {_said(wanted)}" if wanted else f"{objection} what was drawn"
-        )
+        raise SpaceError(f"{objection} what was drawn{f' with {_said(wanted)}' if wanted else ''}")
     return params
 
 

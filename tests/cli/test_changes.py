@@ -120,7 +120,7 @@ def test_constraints_come_and_go_one_by_one():
         ("budget.target={loss: 0.5}", ("budget.target.loss", "-", "0.5", "from now on")),
         ("algorithm=sobol", ("algorithm", "random", "sobol", "chooses from now on, and knows every trial")),
         ("pruner={name: median, min: 3}", ("pruner", "none", "median (min: 3)", None)),
-        ("metric={name: acc, goal: maximize}", ("metric", "loss (minimize)", "acc (maximize)", None)),
+        ("metric={name: acc, goal: maximize}", ("metric", "loss (goal: minimize)", "acc (goal: maximize)", None)),
         ("command=[python, other.py]", ("command", "python train.py ${args}", "python other.py", None)),
         ("env.B=2", ("env.B", "-", "2", "for what is started from now on")),
         ("resources.slots=4", ("resources.slots", "-", "4", "for workers that come from now on")),

@@ -98,7 +98,7 @@ def test_trials_outside_the_new_space_are_counted_with_an_example(build: Command
     Path("train.py").write_text(REPORTS.replace("loss=", "val_loss="))
     done = sweeprun("resume", "--edit", "demo.yaml")
     assert "2 of 4 trials lie inside the space" in done.err
-    assert "2 stay in the record only: trial 1 has lr=5e-05, and now there is lr: float from 0.001 to 0.1" in done.err
+    assert "2 stay in the record only: trial 1 has lr=5e-05, and lr is now: float from 0.001 to 0.1" in done.err
     assert "1 of those waits and is run all the same, unless: sweeprun stop --trial 3" in done.err
     assert Sweep(sweep.directory).trials()[3].state is TrialState.COMPLETE
 
@@ -107,8 +107,8 @@ def test_trials_outside_the_new_space_are_counted_with_an_example(build: Command
     ("old", "new", "said"),
     [
         ("  opt: [sgd, adam]\n", "", "has opt="),
-        ("  opt: [sgd, adam]\n", "  opt: [sgd, adam]\n  wd: 0.1\n", "has no wd, and now there is wd: fixed, 0.1"),
-        ("  opt: [sgd, adam]\n", "  opt: [lion, adam]\n", "has opt=sgd, and now there is opt: choice of"),
+        ("  opt: [sgd, adam]\n", "  opt: [sgd, adam]\n  wd: 0.1\n", "has no wd, and wd is now: fixed, 0.1"),
+        ("  opt: [sgd, adam]\n", "  opt: [lion, adam]\n", "has opt=sgd, and opt is now: choice of"),
     ],
 )
 def test_what_keeps_a_trial_out_is_said_of_one(swept: Path, sweeprun: Command, old: str, new: str, said: str) -> None:
@@ -188,7 +188,7 @@ def test_the_goal_may_be_turned_where_each_trial_reported_once(swept: Path, swee
     turned = ("metric: loss", "metric: {name: acc, goal: maximize}")
     done = sweeprun("resume", "--edit", change(swept, turned))
     assert done.code == 0
-    assert "loss (minimize)" in done.err
+    assert "loss (goal: minimize)" in done.err
     assert json.loads(sweeprun("best", "--json").out)["trials"][0]["values"]["acc"] == 0.75
 
 

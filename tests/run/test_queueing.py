@@ -136,7 +136,7 @@ def test_the_rest_of_a_configuration_is_drawn_by_its_number(stage, add):
 def test_what_is_left_out_is_drawn_so_that_the_configuration_is_new(stage, add):
     stage.sweep("budget: 1", FINITE)
     assert {add(a=2).params["b"] for _ in range(2)} == {1, 2}
-    with pytest.raises(UsageError, match="with these values are there already: trials 0, 1") as refused:
+    with pytest.raises(UsageError, match="what was drawn with these values is there already: trial 0 and 1 other") as refused:
         add(a=2)
     assert refused.value.hint == "sweeprun retry s 0"
 

@@ -168,6 +168,17 @@ def test_a_list_whose_length_no_parameter_can_give_is_refused():
         complete(space=fixed, width=[8])
 
 
+def test_two_lists_of_one_length_are_as_long_as_each_other():
+    width, depth = (
+        Repeated(name, ALWAYS, "n", tuple(integer(f"{name}.{i}", 8, 16) for i in range(4)))
+        for name in ("width", "depth")
+    )
+    space = Space([integer("n", 1, 4), width, depth])
+    assert complete(space=space, width=[8, 9], depth=[10, 11])["n"] == 2
+    with pytest.raises(NotAllowedError, match="depth has 3 elements, and n is 2"):
+        complete(space=space, width=[8, 9], depth=[8, 9, 10])
+
+
 def test_an_unknown_name_is_refused_with_the_nearest_one():
     with pytest.raises(SpaceError, match="there is no parameter 'momentun'; there are: epochs, warmup") as refused:
         complete(momentun=0.5)
