@@ -114,12 +114,12 @@ class Readout:
         if self.steps:
             yield "step", self._counting()
         if self.n_cut:
-            yield "cut", f"{self.n_cut} lines are too long to be looked at whole"
+            yield "cut", f"lines that are too long to be looked at whole: {self.n_cut}"
         if self.n_skipped:
-            yield "skipped", f"{self.n_skipped} lines cannot be understood:"
+            yield "skipped", f"lines that cannot be understood: {self.n_skipped}"
             yield from (("", line) for line in self.skipped)
         if self.unread and self.reporting.source.kind != "csv":  # its header does, and empty cells are no surprise
-            yield "not read", f"lines that name {self.reporting.objective.name}:"
+            yield "not read", f"lines that name {self.reporting.objective.name}, such as"
             yield from (("", line) for line in self.unread)
 
     def _counting(self) -> str:
@@ -155,6 +155,9 @@ class Readout:
 def _lines(reporting: Reporting, log: Path) -> tuple[bytes, ...]:
     if not log.is_file():
         raise UsageError(f"--metrics {log}: there is no such file", hint="give it the log of a run, or its CSV file")
+    if reporting.source.kind == "wandb":
+        hint = "to try this log as another kind of source add --set metrics_from=stdout"
+        raise UsageError("--metrics is for text; what wandb.log writes needs no pattern to be tried", hint=hint)
     tail = Tail(log.resolve(), returns=reporting.source.kind == "regex")
     lines = tail.read(everything=True)
     if reporting.source.kind != "csv":  # a row that was cut off is no row

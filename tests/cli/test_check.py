@@ -130,6 +130,14 @@ def test_a_key_can_be_changed_for_the_occasion(write: Command, sweeprun: Command
     assert document["resolved"]["budget"]["trials"] == 99
 
 
+def test_what_is_worth_knowing_is_a_note_and_no_warning(write: Command, sweeprun: Command) -> None:
+    done = sweeprun("check", write("{program: a.py, method: grid, metric: loss, parameters: {x: {values: [1, 2]}}}"))
+    assert done.code == 0
+    assert "note: line 1: method grid -> algorithm grid\n" in done.err
+    assert "warning: " not in done.err
+    assert "metrics from    what wandb.log tells, in the log that W&B keeps" in done.out
+
+
 def test_what_is_not_built_yet_is_a_warning(write: Command, sweeprun: Command) -> None:
     done = sweeprun("check", write(SOURCE + "phases: [{name: explore, trials: 3}]\n"))
     assert done.code == 0
