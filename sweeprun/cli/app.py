@@ -29,9 +29,9 @@ COMMANDS = {
     "logs": "What a trial printed.",
     "compare": "Two trials, or two sweeps, side by side.",
     "export": "Every trial as csv or jsonl.",
-    "import": "Earlier results as trials of a sweep.",
+    "import": "Earlier results as trials of a sweep; a sweep file of W&B as one of our own.",
     "schema": "The JSON Schema of the sweep file, for editors.",
-    "completion": "What makes TAB complete commands, sweeps, trials and keys in bash, fish and zsh.",
+    "completion": "TAB in bash, fish and zsh: the script that a shell reads.",
     "doctor": "What this machine, this file system and the trials' interpreter can do.",
 }
 
