@@ -8,6 +8,7 @@ import os
 import pytest
 
 from sweeprun.launch.devices import cores
+from sweeprun.macros import GIVEN
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def test_the_environment_is_that_of_the_protocol(stage, job):
         "SWEEPRUN_SEED": str(trial.seed),
         "SWEEPRUN_STEP": "epoch",
     }
+    assert set(protocol) == set(GIVEN) - {"MASTER_PORT"}
     assert "RANK" not in job.env
     assert 1024 <= int(job.env["MASTER_PORT"]) < 65536
     assert job.env["OMP_NUM_THREADS"] == str(cores())
@@ -62,6 +64,26 @@ def test_the_record_of_the_command_shows_no_secret(stage, job):
     assert said["argv"] == list(job.argv)
     assert said["launcher"][0] == os.getpid()
     assert (said["continues"], said["gpus"]) == (False, 0.5)
+
+
+def test_the_command_and_the_environment_may_name_what_the_trial_is_given(stage, monkeypatch):
+    monkeypatch.setenv("SWEEPRUN_SEED", "of an outer sweep")
+    command = "[program, '${env:SWEEPRUN_DIR}', '--seed=${env:SWEEPRUN_SEED}', '${env:MASTER_PORT}', '${args}']"
+    stage.sweep("env: {LOGS: '${env:SWEEPRUN_DIR}/logs'}\nbudget: 1", f"command={command}")
+    list(stage.worker(lambda job: stage.losses(1.0)).work())
+    [job] = stage.jobs
+    program, directory, seed, port, _ = job.argv
+    assert (program, directory, seed) == ("program", str(job.run_dir), f"--seed={stage.trials[0].seed}")
+    assert port == job.env["MASTER_PORT"]
+    assert job.env["LOGS"] == f"{job.run_dir}/logs"
+    said = json.loads((job.run_dir / "command.json").read_text())
+    assert said["argv"][1] == "${env:SWEEPRUN_DIR}"
+
+
+def test_a_file_of_parameters_is_that_of_the_run(stage):
+    stage.run(lambda job: stage.losses(1.0), "args: file\nbudget: 1")
+    [job] = stage.jobs
+    assert job.argv == ("program", str(job.run_dir / "params.json"))
 
 
 @pytest.mark.parametrize(("quota", "threads"), [(None, "2"), (3.5, "1"), (6.0, "2"), (32.0, "2")])
