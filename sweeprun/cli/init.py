@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -24,30 +25,31 @@ from sweeprun.starter.source import ModuleName
 
 DEFAULT = "sweep.yaml"
 
-Where = Annotated[
-    Path, typer.Argument(metavar="PATH", help=f"The sweep file to write, or a directory for {DEFAULT}.")
-]
+Where = Annotated[Path, typer.Argument(metavar="PATH", help=f"The sweep file to write, or a directory for {DEFAULT}.")]
 Script = Annotated[Path | None, typer.Option("--from-argparse", help="Propose a sweep of this script.")]
 
 
 def init(path: Where = Path(DEFAULT), script: Script = None) -> None:
     """Write a first sweep file."""
     file = path / DEFAULT if path.is_dir() else path
-    _check_free(file, "another name: sweeprun init other.yaml")
+    _check_free(file, "take another name: sweeprun init other.yaml")
     if script is None:
-        new = _example(file)
-        hints = ["the script is an example: change it, or read your own: sweeprun init mine.yaml --from-argparse my.py"]
+        new, notes, last = _example(file), [], [f"start {file}", "best"]
     else:
         proposal = _proposal(script, file)
-        new, hints = {file: proposal.text}, _remarks(proposal)
-    SweepFile.parse(new[file], file)  # a file of this name may not be one that start takes
+        new, notes, last = (
+            {file: proposal.text},
+            list(_notes(proposal, file)),
+            [f"start {file} --smoke", f"start {file}"],
+        )
+    SweepFile.parse(new[file], file)  # a file of this name may be none that start takes
     for name, text in new.items():
         _write(name, text)
     _write_schema(file.with_name(SCHEMA_FILE))
-    for hint in hints:
-        say(f"note: {hint}")
+    for note in notes:
+        say(f"note: {note}")
     say(f"wrote {' and '.join(map(str, new))}; next:")
-    for line in (f"check {file} --draw 3", f"start {file} --smoke", f"start {file}"):
+    for line in (f"check {file} --draw 3", *last):
         say(f"  sweeprun {line}")
 
 
@@ -61,10 +63,10 @@ def _check_free(file: Path, otherwise: str) -> None:
 def _example(file: Path) -> dict[Path, str]:
     """The example's files under the names that they get."""
     script = file.with_name("train.py")
-    _check_free(script, f"to propose a sweep of it: sweeprun init {file} --from-argparse {script}")
+    _check_free(script, f"propose a sweep of it: sweeprun init {file} --from-argparse {script}")
     example = resources.files("sweeprun.starter") / "example"
-    text = (example / DEFAULT).read_text().replace(DEFAULT, file.name)
-    return {file: text, script: (example / "train.py").read_text()}
+    text = (example / DEFAULT).read_text(encoding="utf-8").replace(DEFAULT, file.name)
+    return {file: text, script: (example / "train.py").read_text(encoding="utf-8")}
 
 
 def _proposal(script: Path, file: Path) -> Proposal:
@@ -85,8 +87,13 @@ def _text(script: Path) -> str:
         raise UsageError(f"{script} cannot be read: {error.strerror}") from None
 
 
-def _remarks(proposal: Proposal) -> list[str]:
-    return [*proposal.placed.notes, *proposal.metrics.warnings]
+def _notes(proposal: Proposal, file: Path) -> Iterator[str]:
+    yield from proposal.placed.notes
+    yield from proposal.metrics.warnings
+    if proposal.metrics.read is None:
+        yield f"nothing that the script prints looks like a metric: {file} shows three ways to report one"
+    if not proposal.placed.searched:
+        yield f"no parameter is worth a search by its name: take the # away from one that {file} lists"
 
 
 def _write(file: Path, text: str) -> None:
@@ -96,8 +103,8 @@ def _write(file: Path, text: str) -> None:
 
 def _write_schema(file: Path) -> None:
     """Beside the sweep file, for editors; one that is there already may be another version's, and stays."""
-    text = json.dumps(schema(), indent=1) + "\n"
-    if not file.exists():
+    text = f"{json.dumps(schema(), indent=1)}\n"
+    if not os.path.lexists(file):
         _write(file, text)
     elif file.read_text(encoding="utf-8", errors="replace") != text:
-        say(f"note: {file} is of another version and stays; remove it and run init again to renew it")
+        say(f"note: {file} is of another version and stays; to renew it: sweeprun schema > {file}")
