@@ -66,6 +66,7 @@ class Worker:
         self._live: dict[int, Live] = {}
         self._fenced = False
         self._n_settled = 0
+        self._changed: str | None = None
         self.halt: Reached | None = None
         self._adopt(plan)
 
@@ -98,6 +99,7 @@ class Worker:
                 self._refresh()
                 yield from self._news.halting(self.halt)
                 yield from self._news.noted("lock", self._sweep.lock_trouble)
+                yield from self._news.noted("change", self._changed)
                 yield from self._watch()
                 self._enforce()
         finally:
@@ -131,6 +133,7 @@ class Worker:
             plan = Plan.load(self._sweep)
             check_environment(plan)  # who lacks what is needed now leaves, before it claims a trial in vain
             self._adopt(plan)
+            self._changed = f"the sweep was changed, and goes by {self._sweep.layout.edit(plan.n_edits)} from now on"
         trials = self._sweep.trials()
         for live in self._live.values():
             current = trials[live.record.number]

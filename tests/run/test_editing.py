@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +107,8 @@ def test_a_worker_that_runs_goes_by_the_changed_file_from_the_next_trial_on(stag
     params = [trial.params["x"] for trial in stage.trials]
     assert len(params) == 4
     assert max(params[:2]) <= 0.5 < 0.999 <= min(params[2:])
+    said = [event.said["text"] for event in events if event.name == "notice"]
+    assert said == [f"the sweep was changed, and goes by {Sweep(stage.directory).layout.edit(1)} from now on"]
     assert events[-1].said["reason"] == "trials"
 
 
@@ -159,11 +160,7 @@ def test_a_narrowed_space_leaves_old_trials_in_the_record_and_out_of_the_search(
     stage.run(lambda job: stage.losses(1.0))
     edit(stage, "parameters={a: [2, 3, 5]}", "algorithm=grid")
     plan = Plan.load(Sweep(stage.directory))
-    assert [plan.space.misfit(trial.params) for trial in sorted(stage.trials, key=lambda t: t.params["a"])] == [
-        "a",
-        None,
-        None,
-    ]
+    outside = {trial.params["a"] for trial in stage.trials if plan.space.misfit(trial.params)}
     stage.run(lambda job: stage.losses(1.0))
+    assert outside == {1}
     assert [trial.params["a"] for trial in stage.trials[3:]] == [5]
-    assert not re.search("damaged", " ".join(stage.states))
