@@ -15,7 +15,7 @@ from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import KeyPath
 from sweeprun.trials import Json
 
-_STYLES = {  # what follows `args` in a macro's name: how the arguments are written
+STYLES = {  # what follows `args` in a macro's name: how the arguments are written
     "": "wandb",
     "_no_hyphens": "hydra",
     "_no_boolean_flags": "flags",
@@ -23,7 +23,7 @@ _STYLES = {  # what follows `args` in a macro's name: how the arguments are writ
     "_json_file": "file",
     "_no_equals": "space",
 }
-_KNOWN = ("env", "interpreter", "program", *(f"args{ending}" for ending in _STYLES))
+_KNOWN = ("env", "interpreter", "program", *(f"args{ending}" for ending in STYLES))
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"\$\{envvar:([A-Za-z_][A-Za-z0-9_]*)\}")
 _ASSIGNMENT_OR_OPTION = re.compile(r"-.*|[A-Za-z_][A-Za-z0-9_]*=.*")
@@ -84,7 +84,7 @@ def _text(word: Json) -> Json:
 
 
 def _arguments(draft: Draft, ending: str, origin: KeyPath) -> None:
-    style = _STYLES[ending]
+    style = STYLES[ending]
     draft.put(("args",), style, origin)
     if ending:
         draft.note(("args",), origin, f"${{args{ending}}}", f"${{args}} with args: {style}")
