@@ -23,7 +23,7 @@ from sweeprun.trials import Params
 
 Words = Annotated[
     list[str],
-    typer.Argument(metavar="[SWEEP] NAME=VALUE...", help="Parameters, after the sweep's name or directory."),
+    typer.Argument(metavar="[SWEEP] NAME=VALUE", help="Parameters, after the sweep's name or directory."),
 ]
 
 

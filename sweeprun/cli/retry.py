@@ -18,7 +18,7 @@ from sweeprun.run import queueing
 
 Words = Annotated[
     list[str],
-    typer.Argument(metavar="[SWEEP] N...", help="Trial numbers, after the sweep's name or directory."),
+    typer.Argument(metavar="[SWEEP] N", help="Trial numbers, after the sweep's name or directory."),
 ]
 
 
