@@ -41,17 +41,12 @@ def check_macros(text: str, allowed: tuple[str, ...]) -> None:
         variable = VARIABLE.fullmatch(written[0])
         if variable is not None and variable[1].startswith(OURS) and variable[1] not in GIVEN:
             message = f"must name a variable that every trial is given, not {variable[1]}"
-            raise ValueError(with_hint(message, _what_is_given(variable[1])))
+            alone = "only some trials have it: let the program look for it" if variable[1] in GIVEN_TO_SOME else None
+            raise ValueError(with_hint(message, alone or near(variable[1], GIVEN)))
         if macro not in allowed and variable is None:
             known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
             message = f"must hold no other macro than {known}, not ${{{macro}}}"
             raise ValueError(with_hint(message, near(macro, allowed)))
-
-
-def _what_is_given(name: str) -> str:
-    if name in GIVEN_TO_SOME:
-        return "only some trials have it: let the program look for it"
-    return near(name, GIVEN) or f"there are {', '.join(GIVEN)}"
 
 
 def _env(value: Json) -> dict[str, str]:

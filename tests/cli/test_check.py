@@ -112,6 +112,36 @@ def test_a_drawn_command_is_what_start_would_run(build: Command, sweeprun: Comma
     assert float(shlex.split(line)[2].removeprefix("--lr=")) == suggestion.params["lr"]
 
 
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [
+        ("hydra", "lr=0.1 on=true"),
+        ("flags", "--lr=0.1 --on"),
+        ("wandb", "--lr=0.1 --on=True"),
+        ("file", '"$SWEEPRUN_PARAMS"'),
+    ],
+)
+def test_a_drawn_command_shows_its_style(write: Command, sweeprun: Command, style: str, words: str) -> None:
+    source = 'command: [a, "${env:SWEEPRUN_DIR}/x", "${args}"]\nmetric: x\nparameters: {lr: 0.1, on: true, z: null}\n'
+    drawn = sweeprun("check", write(source), "--draw", 1, "--json", "--set", f"args={style}").document["commands"]
+    assert drawn == [f'a "$SWEEPRUN_DIR"/x {words}']
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("{regex: '(?P<val_acc>.)'}", "metrics from lines of stdout and stderr that match (?P<val_acc>.)"),
+        ("{regex: ['(?P<a>.)', '(?P<b>)']}", "metrics from lines of stdout and stderr that match (?P<a>.) or (?P<b>)"),
+        ("{csv: logs/m.csv}", "metrics from the newest CSV file logs/m.csv, relative to the directory of the run"),
+        ("stdout", "metrics from JSON lines on stdout"),
+    ],
+)
+def test_where_metrics_are_read_is_said(write: Command, sweeprun: Command, written: str, shown: str) -> None:
+    out = sweeprun("check", write(SOURCE + f"metrics_from: {written}\n")).out
+    assert shown in [" ".join(line.split()) for line in out.splitlines()]
+    assert "metrics from" not in sweeprun("check", write(SOURCE)).out
+
+
 def test_a_seed_changes_what_is_drawn(write: Command, sweeprun: Command) -> None:
     file = write(SOURCE)
     drawn = [sweeprun("check", file, "--draw", 1, "--json", "--set", f"seed={n}").document["commands"] for n in (1, 2)]

@@ -78,6 +78,62 @@ def test_a_trial_that_saw_no_gpu_sees_none_again(build: Command, sweeprun: Comma
     assert env["CUDA_VISIBLE_DEVICES"] == ""
 
 
+GIVEN_SOURCE = """
+command: [python, echo.py, --seed, "${env:SWEEPRUN_SEED}", "${env:SWEEPRUN_DIR}/logs", "${args}"]
+env: {DATA: "${env:SWEEPRUN_DIR}/data"}
+metric: val_loss
+parameters: {text: [a]}
+"""
+
+
+def test_what_the_command_names_of_its_run_is_what_it_was_given_but_for_the_places_that_it_wrote_to(
+    build: Command, sweeprun: Command, program: Path
+) -> None:
+    sweep = build(source=GIVEN_SOURCE)
+    argv = ["python", "echo.py", "--seed", "${env:SWEEPRUN_SEED}", "${env:SWEEPRUN_DIR}/logs"]
+    argv += ["${env:SWEEPRUN_CHECKPOINT}", "${env:SWEEPRUN_METRICS}", "--text=${env:SWEEPRUN_DIR}"]
+    run = str(sweep.directory / "run1")
+    recorded = {"SWEEPRUN_SEED": "7", "SWEEPRUN_DIR": run, "SWEEPRUN_CHECKPOINT": run, "SWEEPRUN_METRICS": run}
+    trial = sweep.ended(0.3, text="${env:SWEEPRUN_DIR}")
+    sweep.command(trial, argv, program, **recorded, DATA="${env:SWEEPRUN_DIR}/data")
+    line = sweeprun("best", "-f", "command").out
+    (_, first, env), (_, second, _) = pasted(line), pasted(line)
+    again = Path(first[2]).parent
+    assert (again.parent, again.name.startswith("demo-0."), again.is_dir()) == (program, True, True)
+    assert first == ["--seed", "7", f"{again}/logs", str(again), f"{again}/metrics.jsonl", "--text=${env:SWEEPRUN_DIR}"]
+    assert env["DATA"] == f"{again}/data"
+    assert second[2] != first[2], "each time anew"
+
+
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [
+        ("hydra", ["text='it\\'s a'", "on=true"]),
+        ("flags", ["--text=it's a", "--on"]),
+        ("wandb", ["--text=it's a", "--on=True"]),
+    ],
+)
+def test_every_style_of_arguments_can_be_pasted(
+    build: Command, sweeprun: Command, program: Path, style: str, words: list[str]
+) -> None:
+    sweep = build(source=SOURCE + f"args: {style}\n")
+    sweep.params = {}
+    trial = sweep.ended(0.3, text="it's a", on=True)
+    sweep.command(trial, ["python", "echo.py", *words], program)
+    assert pasted(sweeprun("best", "-f", "command").out)[1] == words
+    assert pasted(f"{sys.executable} '{program}/echo.py' {sweeprun('best', '-f', 'args').out}")[1] == words
+
+
+def test_a_file_of_parameters_is_named_by_its_path(build: Command, sweeprun: Command, program: Path) -> None:
+    sweep = build(source=SOURCE + "args: file\n")
+    trial = sweep.ended(0.3)
+    params = sweep.sweep.layout.run(trial.number, 1) / "params.json"
+    sweep.command(trial, ["python", "echo.py", "${env:SWEEPRUN_PARAMS}"], program, SWEEPRUN_PARAMS=str(params))
+    assert sweeprun("best", "-f", "args").out == f"{params}\n"
+    assert pasted(sweeprun("best", "-f", "command").out)[1] == [str(params)]
+    assert json.loads(params.read_text()) == trial.params
+
+
 def test_a_trial_that_was_to_leave_early_counts_its_steps_as_it_did(
     build: Command, sweeprun: Command, program: Path
 ) -> None:

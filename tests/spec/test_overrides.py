@@ -94,3 +94,22 @@ def test_a_fault_names_the_words_of_the_command_line(override, message, hint):
 def test_a_fault_elsewhere_in_the_file_keeps_its_place():
     with pytest.raises(SweepFileError, match=r"^f\.yaml:3:9: budget\.trials"):
         SweepFile.parse(FILE.replace("30", "-1"), Path("f.yaml"), ["seed=3"])
+
+
+@pytest.mark.parametrize("before", ["file", "stdout", "{csv: a.csv}", "{regex: '(?P<a>.)'}", None])
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        (r"Epoch (?P<epoch>\d+): \[loss] # (?P<loss>\S+)", r"Epoch (?P<epoch>\d+): \[loss] # (?P<loss>\S+)"),
+        ("[e] (?P<loss>.)", "[e] (?P<loss>.)"),
+        ("'it''s: (?P<loss>.)'", "it's: (?P<loss>.)"),
+    ],
+)
+def test_a_pattern_is_read_as_it_stands_and_takes_the_place_of_what_was_there(before, text, pattern):
+    source = FILE + (f"metrics_from: {before}\n" if before else "")
+    file = SweepFile.parse(source, Path("f.yaml"), [f"metrics_from.regex={text}"])
+    assert file.metrics_from == {"regex": pattern}
+
+
+def test_a_csv_file_takes_the_place_of_a_pattern():
+    assert parse("metrics_from.regex=(?P<a>.)", "metrics_from.csv=a.csv").metrics_from == {"csv": "a.csv"}
