@@ -120,7 +120,7 @@ class Log:
                 continue
             yield from self._message(kind, data[at + _RECORD.size : end])
             at = end
-        self._at = start + min(at, len(data))
+        self._at = start + at
 
     def _message(self, kind: int, data: bytes) -> Iterator[bytes]:
         """A message, when its last part is there. Parts without a first one belong to a record that was damaged."""

@@ -148,6 +148,28 @@ def test_damage_costs_the_block_that_it_is_in(path):
     assert 60 < len(found) < 100
 
 
+def test_the_parts_around_a_damaged_one_are_no_message(path):
+    data = bytearray(framed([message(a=0, text="x" * 3 * BLOCK), message(a=1)]))
+    data[BLOCK + 5000] ^= 1  # in a middle part
+    path.write_bytes(data)
+    log = Log(path)
+    assert log.read(final=True) == [{"a": 1}]
+    assert log.n_skipped == 1
+
+
+def test_after_damage_in_the_last_block_the_next_one_is_waited_for(path):
+    data = bytearray(framed([message(a=i, text="x" * 1000) for i in range(100)]))
+    data[BLOCK + 100] ^= 1
+    path.write_bytes(data[: BLOCK + 3000])
+    log = Log(path)
+    before = log.read()
+    path.write_bytes(data)
+    after = log.read()
+    assert before[-1]["a"] < after[0]["a"]
+    assert after[-1]["a"] == 99
+    assert log.n_skipped == 1
+
+
 def test_a_message_that_is_none_is_skipped(path):
     path.write_bytes(framed([message(a=1), field(HISTORY, b"\xff"), field(HISTORY, field(1, 5)), message(a=2)]))
     log = Log(path)

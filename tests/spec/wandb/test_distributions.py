@@ -122,6 +122,10 @@ def test_whole_numbers_on_a_log_axis_are_an_integer_range():
     assert parameter(distribution="q_log_uniform", q=1, **logarithms) == IntParameter("x", 32, 256, log=True)
 
 
+def test_a_whole_number_on_a_log_axis_may_be_rounded_to_nothing():
+    assert entry(distribution="q_log_uniform_values", min=0.2, max=3, q=1)["values"] == [0, 1, 2, 3]
+
+
 def test_other_steps_on_a_log_axis_are_listed_as_likely_as_they_are():
     found = entry(distribution="q_log_uniform_values", min=32, max=256, q=8)
     assert found["values"] == list(range(32, 257, 8))

@@ -68,6 +68,18 @@ def test_groups_of_parameters_are_blocks_of_their_own():
     ]
 
 
+def test_several_comments_stand_above_what_they_are_about(tmp_path):
+    (tmp_path / "w.yaml").write_text(
+        "{program: a.py, method: grid, metric: loss, parameters: {clip: {values: [1, 1, null]}}}"
+    )
+    lines = translated(tmp_path / "w.yaml", tmp_path).splitlines()
+    assert lines[lines.index("parameters:") + 1 :][:3] == [
+        "  # was clip {values: [1, 1, null]}: 1 stands more than once, and counts once",
+        "  # was clip null: W&B writes --clip=None",
+        "  clip: [1, null]",
+    ]
+
+
 @pytest.mark.parametrize("name", ["no_metric", "beta", "goal"])
 def test_what_is_refused_is_not_written(name):
     with pytest.raises(SweepFileError):
