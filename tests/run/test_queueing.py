@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sweeprun.errors import SpaceError, UsageError
+from sweeprun.errors import SpaceError, StoreError, UsageError
 from sweeprun.run import command, queueing
 from sweeprun.run.budget import configurations
 from sweeprun.run.plan import Plan
@@ -193,3 +193,19 @@ def test_an_exhausted_grid_runs_what_is_tried_again(stage, retry):
     retry(0)
     stage.run(lambda job: stage.losses(1.0))
     assert stage.states == ["complete"] * 3
+
+
+def test_what_a_full_disk_kept_from_being_queued_is_what_is_asked_for_next(stage, retry, monkeypatch):
+    stage.run(lambda job: stage.Act(code=1), "budget: 3")
+    create = Sweep.create_trial
+
+    def full(self, trial, *more):
+        if trial.number == 4:
+            raise StoreError("the disk is full")
+        return create(self, trial, *more)
+
+    monkeypatch.setattr(Sweep, "create_trial", full)
+    with pytest.raises(StoreError):
+        for number in queueing.failed(stage.trials, set(FailureClass)):
+            retry(number)
+    assert queueing.failed(stage.trials, set(FailureClass)) == [1, 2]
