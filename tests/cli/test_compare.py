@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sweeprun.store import records
-from sweeprun.trials import Curve, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 from tests.cli.conftest import SOURCE
 from tests.cli.test_main import HEAVY, imported_by
 
@@ -79,6 +81,13 @@ def test_curves_are_shown_at_a_few_of_the_steps_that_both_have(build: Command, s
     assert lines(sweeprun("compare", 0, 1))["val_loss at step 30"] == ["0.71", "0.5", "-0.21"]
 
 
+def test_a_step_without_a_number_is_no_common_step(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    with_curve(sweep, [0.5, math.nan, 0.3])
+    with_curve(sweep, [0.5, 0.4, 0.3])
+    assert [point["step"] for point in sweeprun("compare", 0, 1, "--json").document["curves"]] == [1, 3]
+
+
 def test_trials_without_a_common_step_have_no_curve_to_show(build: Command, sweeprun: Command) -> None:
     sweep = build()
     with_curve(sweep, [0.5, 0.4])
@@ -134,17 +143,27 @@ def test_of_two_sweeps_what_came_of_them_is_shown(build: Command, sweeprun: Comm
     assert "the files say the same" in shown
 
 
-def test_the_best_after_so_many_configurations_leaves_out_what_is_not_of_the_budget(
-    build: Command, sweeprun: Command
-) -> None:
+def test_the_best_after_so_many_configurations_is_for_those_that_came_so_far(build: Command, sweeprun: Command) -> None:
     first, second = build("first"), build("second")
     for value in (0.5, 0.75, 0.25, 0.6, 0.1):
         first.ended(value)
-    second.ended(0.9, TrialState.PRUNED)
-    trial = second.waiting()  # a place is taken by what waits, too
-    assert trial.origin == "search"
+    second.ended(0.4)
+    second.ended(0.01, TrialState.PRUNED)  # a value of one that was cut short is no result, yet it took its place
     after = [each["after"] for each in sweeprun("compare", "first", "second", "--json").document["sweeps"]]
-    assert after == [{"1": 0.5, "2": 0.5, "5": 0.1}, {"1": None, "2": None, "5": None}]
+    assert after == [{"1": 0.5, "2": 0.5, "5": 0.1}, {"1": 0.4, "2": 0.4, "5": None}]
+
+
+def test_what_was_brought_in_is_no_step_of_the_search(build: Command, sweeprun: Command) -> None:
+    first, second = build("first"), build("second")
+    brought = Trial(0, "uid0", TrialState.RUNNING, params=second.params, worker=second.worker, origin="import")
+    brought = second.sweep.create_trial(brought, TrialState.RUNNING)
+    said = records.left(replace(brought, values={"val_loss": 0.01}))
+    second.sweep.advance(brought, TrialState.COMPLETE, "", **said)
+    for sweep in (first, second):
+        sweep.ended(0.5)
+    document = sweeprun("compare", "first", "second", "--json").document
+    assert [each["after"] for each in document["sweeps"]] == [{"1": 0.5}, {"1": 0.5}]
+    assert document["sweeps"][1]["best"]["number"] == 0
 
 
 def test_what_is_better_follows_the_goal(build: Command, sweeprun: Command) -> None:
