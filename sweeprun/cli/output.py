@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.view import write
-from sweeprun.errors import StoreError
+from sweeprun.errors import StoreError, UsageError
 
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Write it there, whole or not at all; - is stdout.")
@@ -21,7 +21,7 @@ Output = Annotated[
 def deliver(made: str, target: Path | None) -> None:
     """Print it, or make it the contents of the file `target`: nobody finds half of it there, whatever happens.
 
-    Raises StoreError where the file cannot be written.
+    Raises UsageError where there is no such place, StoreError where it cannot be written now.
     """
     if target is None or target == Path("-"):
         write(made)
@@ -31,8 +31,13 @@ def deliver(made: str, target: Path | None) -> None:
             target.write_text(made, encoding="utf-8")
         else:
             _replace(target.resolve(), made)
+    except _NO_PLACE as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}", "give -o a file that can be written") from None
     except OSError as error:
-        raise StoreError(f"cannot write {target}: {error.strerror}", "give -o a file that can be written") from None
+        raise StoreError(f"cannot write {target}: {error.strerror}") from None
+
+
+_NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 def _replace(target: Path, made: str) -> None:

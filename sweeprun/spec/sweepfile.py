@@ -47,6 +47,9 @@ from sweeprun.trials import Json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
+_Row = Annotated[dict[Name, AnyJson], Field(json_schema_extra={"minProperties": 1})]
+_Rows = Annotated[tuple[_Row, ...], Field(json_schema_extra={"minItems": 1})]
+
 
 def _sweep_name(value: Json) -> str:
     dashed = re.sub(r"\s+", "-", value.strip()) if isinstance(value, str) else ""
@@ -62,7 +65,7 @@ class SweepFile(Language):
     """A validated sweep file, every default filled in. `SweepFile.model_validate(file.resolved())` gives it again."""
 
     version: Annotated[int, *one_of(1)] = Field(default=1, description="Of this language.")
-    name: Annotated[str, PlainValidator(_sweep_name), WithJsonSchema({"type": "string"})] = Field(
+    name: Annotated[str, PlainValidator(_sweep_name), WithJsonSchema({"type": "string", "minLength": 1})] = Field(
         description="The sweep's name; default: the file's stem."
     )
     description: str = Field(default="", description="Free text.")
@@ -84,9 +87,7 @@ class SweepFile(Language):
     metrics: tuple[Metric, ...] = Field(default=(), description="Objectives and derived metrics.")
     reduce: Annotated[str, *one_of("best", "last")] = Field(default="best", description="Which step gives the values.")
     parameters: dict[Name, ParameterEntry] = Field(default={}, description="What is searched.")
-    linked: dict[Name, tuple[dict[Name, AnyJson], ...]] = Field(
-        default={}, description="Values that move together, in rows."
-    )
+    linked: dict[Name, _Rows] = Field(default={}, description="Values that move together, in rows.")
     constraints: tuple[Text, ...] = Field(default=(), description="Expressions that every configuration satisfies.")
     algorithm: Named = Field(default=Named(name="auto"), description="How configurations are chosen.")
     pruner: Named = Field(default=Named(name="none"), description="Which trials are ended early.")

@@ -65,11 +65,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_debris(
     assert os.listdir(target.parent) == ["out.csv"]
 
 
-def test_a_place_that_is_not_there_is_said(build: Command, sweeprun: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "why"), [("nowhere/out.csv", "No such file"), ("sweeps", "Is a directory")])
+def test_a_place_that_cannot_hold_it_is_said(build: Command, sweeprun: Command, place: str, why: str) -> None:
     build().ended(0.5)
-    done = sweeprun("export", "csv", "-o", tmp_path / "nowhere" / "out.csv")
-    assert done.code == 75
-    assert "nowhere/out.csv: No such file or directory" in done.err
+    done = sweeprun("export", "csv", "-o", place)
+    assert (done.code, done.out) == (2, "")
+    assert f"cannot write {place}: {why}" in done.err
 
 
 def test_a_pipe_is_written_into_and_not_replaced(build: Command, sweeprun: Command, tmp_path: Path) -> None:
