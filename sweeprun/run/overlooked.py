@@ -61,7 +61,7 @@ class Silence:
         if source.kind == "csv":
             return self._without_table()
         if source.kind == "wandb":
-            return "wandb.log told nothing" if self.reader.paths else "wandb.init was not called"
+            return "wandb.log told nothing" if self.reader.paths else "wandb.init was not called, or is disabled"
         if source.kind == "regex":
             return f"no line matched {'the pattern' if len(source.patterns) == 1 else 'any of the patterns'}"
         return "it reported nothing"

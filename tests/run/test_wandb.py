@@ -78,6 +78,12 @@ def test_a_program_that_is_none_of_wandb_is_given_nothing_of_it(stage):
     assert not (stage.jobs[0].run_dir / "wandb-config.json").exists()
 
 
+def test_a_program_that_never_calls_wandb_is_told_so(stage):
+    stage.sweep("metrics_from: wandb\nbudget: 1")
+    stage.run(lambda job: stage.losses())
+    assert "wandb.init was not called, or is disabled" in stage.trials[0].failure.message
+
+
 def test_groups_are_mappings_in_the_configuration():
     plan = Plan.of(SweepFile.parse(FILE, Path("/somewhere/f.yaml")))
     params = plan.space.decode(np.array([0.5]))

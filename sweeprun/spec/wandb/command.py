@@ -59,16 +59,15 @@ def _default(draft: Draft, program: Json) -> None:
 
 
 def _nothing_to_start(draft: Draft, program: Json) -> None:
-    key, message = "program", f"program must be the file to run, not {shown(program)}"
-    if program is None:
-        key, message = (
-            "method",
-            "there is no program and no command: nothing to start, unless an agent calls a function",
-        )
-    for launched in ("job", "image_uri"):
-        if (launched,) in draft.source.keys:
-            key, message = launched, f"{launched} is for W&B Launch: nothing that can be started here"
-    draft.refuse(_PATH, (key,), message, "--set command='python train.py ${args}'")
+    launched = next((key for key in ("job", "image_uri") if (key,) in draft.source.keys), None)
+    if launched is not None:
+        origin, message = launched, f"{launched} is for W&B Launch: nothing that can be started here"
+    elif program is None:
+        origin = "method"
+        message = "there is no program and no command: nothing to start, unless an agent calls a function"
+    else:
+        origin, message = "program", f"program must be the file to run, not {shown(program)}"
+    draft.refuse(_PATH, (origin,), message, "--set command='python train.py ${args}'")
 
 
 def _split(command: str) -> Json:
@@ -126,7 +125,7 @@ class _Words:
             yield from self.named_program(origin)
         elif macro[1] == "interpreter":
             yield "python"
-        elif any(isinstance(word, str) and _ASSIGNMENT_OR_OPTION.fullmatch(word) for word in self.words[i + 1 : i + 2]):
+        elif _ASSIGNMENT_OR_OPTION.fullmatch(str(*self.words[i + 1 : i + 2])):
             yield "/usr/bin/env"  # it does more here than to find the next word
 
     def arguments(self, ending: str, origin: KeyPath) -> Iterator[str]:

@@ -197,7 +197,7 @@ def _inv_log_uniform(settings: _Settings) -> Entry:
 def _q_log_uniform(settings: _Settings) -> Entry:
     low, high = settings.exponents()
     found = log_stepped(math.exp(low), math.exp(high), settings.q)
-    return Entry(found.value, _meant(settings.name, low, high) or found.why)
+    return Entry(found.value, "; ".join(filter(None, [found.why, _meant(settings.name, low, high)])))
 
 
 def _q_log_uniform_values(settings: _Settings) -> Entry:

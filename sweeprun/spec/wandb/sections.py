@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from sweeprun.errors import near
 from sweeprun.spec.wandb.draft import Draft
@@ -100,10 +99,9 @@ def run_cap(draft: Draft, written: Json) -> None:
     draft.note(("budget",), ("run_cap",), f"run_cap {flow(written)}", f"budget.trials {flow(written)}")
 
 
-def early_terminate(draft: Draft, written: Any) -> None:
+def early_terminate(draft: Draft, written: Json) -> None:
     """The one place that decides which pruner stands for W&B's hyperband."""
     origin: KeyPath = ("early_terminate",)
-    kind = written.get("type", "hyperband") if isinstance(written, dict) else written
     draft.put(("pruner",), "none", origin)
-    why = f"every trial runs to its end; W&B's {kind} counts calls of wandb.log, not epochs"
+    why = "every trial runs to its end; W&B's hyperband counts calls of wandb.log, not epochs"
     draft.note(("pruner",), origin, f"early_terminate {flow(written)}", "pruner none", why)

@@ -13,7 +13,7 @@ from sweeprun.spec.yaml12 import Document
 from sweeprun.trials import Json
 
 _SIGNS = frozenset({"method", "program", "run_cap", "early_terminate"})
-_SIGNS_OF_A_PARAMETER = frozenset({"distribution", "mu", "sigma", "q"})
+_ONLY_OURS = frozenset({"log", "step", "any", "expr", "repeat", "when"})  # in a parameter
 _SHARED = frozenset({"name", "description", "command", "metric", "metrics", "parameters"})
 _SECTIONS: Mapping[str, Callable[[Draft, Json], None]] = {
     "name": sections.name,
@@ -29,14 +29,14 @@ _KEYS = (*_SECTIONS, "program", "command", "parameters", *_SERVER)
 
 
 def recognised(value: dict[str, Json], ours: Set[str]) -> bool:
-    """Whether this is a W&B sweep file: it uses words that only W&B has, and none of the words of our language
+    """Whether this is a W&B sweep file: it uses words that only W&B has, and none of the keys of our language
     (`ours`) that W&B does not have."""
     if value.keys() & (ours - _SHARED):
         return False
     declared = value.get("parameters")
     entries = declared.values() if isinstance(declared, dict) else ()
     used = {key for entry in entries if isinstance(entry, dict) for key in entry}
-    return bool(value.keys() & _SIGNS or used & _SIGNS_OF_A_PARAMETER)
+    return bool(value.keys() & _SIGNS) or ("distribution" in used and not used & _ONLY_OURS)
 
 
 def translate(document: Document, directory: Path) -> Translation:

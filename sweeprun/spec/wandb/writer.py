@@ -37,17 +37,17 @@ def _shortest(key: str, value: Json) -> Json:
 
 def _block(translation: Translation, path: KeyPath, entries: dict[str, Any]) -> Iterator[str]:
     """Names below each other; groups of parameters in blocks of their own."""
-    yield from _heading(translation, path, "")
+    yield from _entry(translation, path, "")
     for name, entry in entries.items():
         here = (*path, name)
         if isinstance(entry, dict) and entry.keys() == {"parameters"} and entry["parameters"]:
-            yield from _heading(translation, here, "")
+            yield from _entry(translation, here, "")
             yield from _block(translation, (*here, "parameters"), entry["parameters"])
         else:
             yield from _line(translation, here, entry)
 
 
-def _heading(translation: Translation, path: KeyPath, value: str) -> Iterator[str]:
+def _entry(translation: Translation, path: KeyPath, value: str) -> Iterator[str]:
     indent = "  " * (len(path) - 1)
     written = f"{indent}{scalar(path[-1])}:{value}"
     comments = list(_comments(translation, path))
@@ -59,7 +59,7 @@ def _heading(translation: Translation, path: KeyPath, value: str) -> Iterator[st
 
 
 def _line(translation: Translation, path: KeyPath, value: Json) -> Iterator[str]:
-    return _heading(translation, path, f" {flow(value)}")
+    return _entry(translation, path, f" {flow(value)}")
 
 
 def _comments(translation: Translation, path: KeyPath) -> Iterator[str]:

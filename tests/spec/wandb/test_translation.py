@@ -44,6 +44,8 @@ def test_a_file_with_words_that_only_wandb_has_is_recognised(text):
         "{command: a, metric: b, parameters: {lr: [1, 2]}}",
         "{command: a, metric: b, method: grid, budget: 3}",
         "{command: a, metric: b, parameters: {method: [1, 2], lr: {min: 1, max: 2}}}",
+        "{command: a, metric: b, parameters: {x: {min: 1, max: 2, q: 1}}}",
+        "{command: a, metric: b, parameters: {x: {distribution: uniform, min: 1, max: 2, log: true}}}",
         "{metric: a, parameters: 3}",
     ],
 )
