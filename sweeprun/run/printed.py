@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sweeprun.store.matches import Matches
+from sweeprun.store.metrics import number
 
 _NAME = r"[A-Za-z][\w/.-]*"
 _VALUE = r"[-+]?(?:\d[\d,]*\.?\d*(?:e[-+]?\d+)?|\.\d+|nan|inf)"
 _GAP = r"['\"]?\s*[:=]\s*[\[(]?\s*|\s*[\[(]\s*|\s+"
 _PAIR = re.compile(rf"((?:{_NAME}[ ]+){{0,2}}?{_NAME})({_GAP})({_VALUE})(?![\w.])", re.IGNORECASE)
 _GROUP = r"[-+.\w]+"  # what a pattern that is proposed takes for a number: a % or a comma behind it is left out
+_THOUSANDS = r"[-+.,\w]+"
 _COUNT = re.compile(r"\d+(\.0*)?")
 _LONGEST = 1000  # characters of a line that are looked at
 _STEPS = ("epoch", "step", "iteration", "iter", "ep", "round")
@@ -83,14 +85,15 @@ def _tried(metrics: dict[str, _Pair], lines: Sequence[str], at: int, step: str) 
     """The proposal for the line at `at`, where it does read it."""
     patterns = _patterns(metrics, lines, at, step)
     matches = Matches([re.compile(pattern) for pattern in patterns], step)
-    rows = [row for line in lines if (row := matches.row(line.encode())) is not None]
-    if not rows or not metrics.keys() <= rows[-1].keys():
+    rows = [row for line in lines[: at + 1] if (row := matches.row(line.encode())) is not None]
+    said = {group: repr(number(pair.number)) for group, pair in metrics.items()}  # a NaN is not equal to itself
+    if not rows or said != {group: repr(rows[-1].get(group)) for group in metrics}:
         return None
     return Proposal(patterns, tuple(metrics), lines[at].strip())
 
 
 def _patterns(metrics: dict[str, _Pair], lines: Sequence[str], at: int, step: str) -> tuple[str, ...]:
-    values = [pair.pattern(group, _GROUP) for group, pair in metrics.items()]
+    values = [pair.pattern(group, _THOUSANDS if "," in pair.number else _GROUP) for group, pair in metrics.items()]
     together = ".*?".join(values)
     nearest = (pair for line in reversed(lines[: at + 1]) for pair in _pairs(line) if _is_step(pair, step))
     counted = next(nearest, None)

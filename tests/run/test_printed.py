@@ -30,6 +30,7 @@ def read(lines, metric="val_loss", step="epoch"):
         ("10/10 - 0s 5ms/step - loss: 0.3 - val_loss: 0.4", "val_loss", {"val_loss": 0.4}),
         ("train_loss: 0.9 loss: 0.5", "loss", {"loss": 0.5}),
         ("loss: 1.5e+03", "loss", {"loss": 1500.0}),
+        ("loss: 1,234.5 (best)", "loss", {"loss": 1234.5}),
     ],
 )
 def test_the_objective_is_read_however_it_is_spelt_with_its_step(line, metric, row):
@@ -51,9 +52,13 @@ def test_where_the_objective_was_not_printed_the_numbers_of_a_line_are_proposed(
     assert read(["Epoch 3 loss 0.5 top-1 0.9"], "f1") == {"epoch": 3, "loss": 0.5, "top_1": 0.9}
 
 
-@pytest.mark.parametrize("lines", [[], ["hello"], ["10/10"], ["Epoch 3"], ["loss"], ["0.5 0.6"]])
-def test_where_no_number_has_a_name_nothing_is_proposed(lines):
+@pytest.mark.parametrize("lines", [[], ["hello"], ["10/10"], ["Epoch 3"], ["loss"], ["0.5 0.6"], ["a 1 a 2"]])
+def test_where_no_number_has_a_name_of_its_own_nothing_is_proposed(lines):
     assert propose(lines, "loss", "epoch") is None
+
+
+def test_a_value_that_is_no_number_may_be_read():
+    assert propose(["loss: nan"], "loss", "epoch").names == ("loss",)
 
 
 def test_a_proposal_can_be_pasted_into_a_sweep_file():

@@ -338,6 +338,14 @@ def test_a_file_whose_beginning_changed_is_another_one(path: Path) -> None:
     assert tail.read()[0] == b"six,two"
 
 
+def test_a_file_that_changed_before_the_place_that_was_reached_is_another_one(path: Path) -> None:
+    tail = Tail(path)
+    append(path, b"head\n" * 100 + b"one\n")
+    tail.read()
+    path.write_bytes(b"head\n" * 100 + b"six\nsix\n")
+    assert len(tail.read()) == 102
+
+
 def test_a_file_that_only_grew_goes_on(path: Path) -> None:
     tail = Tail(path)
     for n in range(1000):
