@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from sweeprun.cli import driving
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.output import Output, deliver
 from sweeprun.cli.sheet import unguarded
@@ -60,7 +59,7 @@ def import_csv(
         raise UsageError(f"{table} holds no result of this sweep")
     sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"))
     imported = bring_in(sweep, Plan.load(sweep).space, found.results, table.name)
-    _say(sweep, found, imported, table)
+    _say(found, imported, table)
     if as_json:
         write_document("import", _body(sweep, found, imported))
 
@@ -129,7 +128,7 @@ def _delimiter(headings: str) -> str:
     return max(",;\t", key=headings.count)
 
 
-def _say(sweep: Sweep, found: Found, imported: Imported, table: Path) -> None:
+def _say(found: Found, imported: Imported, table: Path) -> None:
     if found.ignored:
         say(f"ignored columns, no parameter or metric of this sweep: {', '.join(found.ignored)}")
     known = f"; {imported.n_known} were there already" if imported.n_known else ""
@@ -141,7 +140,7 @@ def _say(sweep: Sweep, found: Found, imported: Imported, table: Path) -> None:
         say(f"trial {number} (line {result.line}) is kept and does not inform the search: {result.outside}")
     if len(outside) > _SHOWN:
         say(f"and {len(outside) - _SHOWN} more like it")
-    say(f"they count against no budget; to go on: sweeprun resume {driving.shown(sweep)}")
+    say("the search knows them, and they count against no budget")
 
 
 def _body(sweep: Sweep, found: Found, imported: Imported) -> dict[str, Json]:

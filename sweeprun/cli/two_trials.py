@@ -96,7 +96,7 @@ def _rows(pair: TrialPair) -> Iterator[Row]:
     yield "at step", short(a.step), short(b.step), ""
     for step in pair.steps:
         one, other = pair.at(step)
-        yield f"{pair.objective.name} at step {step}", short(one), short(other), f"{other - one:+.5g}"
+        yield f"{pair.objective.name} at step {step}", short(one), short(other), _signed(other - one)
     yield "time", span(a.seconds), span(b.seconds), ""
 
 
@@ -107,4 +107,8 @@ def _state(trial: Trial) -> str:
 def _difference(a: Json, b: Json, name: str) -> str:
     one, other = a.get(name), b.get(name)
     numbers = [value for value in (one, other) if isinstance(value, int | float) and not isinstance(value, bool)]
-    return f"{other - one:+.5g}" if len(numbers) == 2 else ""
+    return _signed(other - one) if len(numbers) == 2 else ""
+
+
+def _signed(difference: float) -> str:
+    return f"{difference:+.5g}" if difference else "0"

@@ -1,7 +1,8 @@
 """Earlier results as a table has them: which column is what, and what a line of it says.
 
-A column is a parameter or a metric by its name, `params.x` and `metrics.x` settle one that is both. What else
-`sweeprun export csv` writes is known and not needed; other columns are named, and ignored.
+A column is a parameter or a metric by its name; `params.x` and `metrics.x` settle one that is both, and `metrics.x` may
+be one that the sweep file does not name. What else `sweeprun export csv` writes is known and not needed; other columns
+are ignored, and named.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Columns:
         places = {heading: place for place, heading in enumerate(headings)}
         objective, known = plan.reporting.objective.name, {*plan.reporting.tracked, *plan.reporting.derived}
         params = _under(places, "params.", plan.space.names)
-        metrics = _under(places, "metrics.", known)
+        metrics = _under(places, "metrics.", {*known, *_said_to_be_metrics(places, plan.space.names)})
         taken = {*params.values(), *metrics.values()}
         facts = {heading: place for heading, place in places.items() if heading in _FACTS and place not in taken}
         ignored = tuple(heading for heading, place in places.items() if place not in {*taken, *facts.values()})
@@ -82,6 +83,12 @@ class Columns:
 
     def _fact(self, name: str, cells: Sequence[str]) -> str:
         return cells[self.facts[name]] if name in self.facts else ""
+
+
+def _said_to_be_metrics(headings: Collection[str], parameters: Collection[str]) -> set[str]:
+    """Those that the sweep file does not know and the table calls metrics."""
+    said = {heading for heading in headings if heading.startswith("metrics.")}
+    return {heading.removeprefix("metrics.") for heading in said.difference(parameters)}
 
 
 def _under(places: Mapping[str, int], prefix: str, names: Collection[str]) -> dict[str, int]:

@@ -49,7 +49,7 @@ def test_earlier_results_make_the_sweep_of_a_file_and_are_in_it(place: Path, swe
     assert "created" in done.err
     assert "ignored columns, no parameter or metric of this sweep: note" in done.err
     assert "old.csv: 2 brought in as trials 0 to 1" in done.err
-    assert done.err.endswith("to go on: sweeprun resume sweeps/demo\n")
+    assert done.err.endswith("the search knows them, and they count against no budget\n")
 
 
 def test_the_sweep_goes_on_with_them_and_its_budget_is_untouched(place: Path, sweeprun: Command) -> None:

@@ -35,6 +35,10 @@ def test_a_prefix_settles_what_is_both_and_wins_over_the_bare_name() -> None:
     assert (found.params["step"], found.step) == (2, 12)
 
 
+def test_a_metric_that_the_file_does_not_name_may_be_called_one() -> None:
+    assert result("loss,metrics.acc,params.lr,acc", "0.5,0.9,0.1,0.8").values == {"loss": 0.5, "acc": 0.9}
+
+
 def test_columns_that_are_nothing_are_named() -> None:
     columns = Columns.of(["loss", "params.lr", "number", "seed", "started", "note", "params.nope"], PLAN)
     assert columns.ignored == ("note", "params.nope")
