@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from sweeprun.store.matches import Matches
 from sweeprun.store.metrics import number
 
-_NAME = r"[A-Za-z][\w/.-]*"
+_NAME = r"[A-Za-z][\w/.-]*+"  # never less than the whole word: a line may be one of a thousand characters
 _VALUE = r"[-+]?(?:\d[\d,]*\.?\d*(?:e[-+]?\d+)?|\.\d+|nan|inf)"
 _GAP = r"['\"]?\s*[:=]\s*[\[(]?\s*|\s*[\[(]\s*|\s+"
-_PAIR = re.compile(rf"((?:{_NAME}[ ]+){{0,2}}?{_NAME})({_GAP})({_VALUE})(?![\w.])", re.IGNORECASE)
+_PAIR = re.compile(rf"(?<![\w/.-])((?:{_NAME}[ ]+){{0,2}}?{_NAME})({_GAP})({_VALUE})(?![\w.])", re.IGNORECASE)
 _GROUP = r"[-+.\w]+"  # what a pattern that is proposed takes for a number: a % or a comma behind it is left out
 _THOUSANDS = r"[-+.,\w]+"
 _COUNT = re.compile(r"\d+(\.0*)?")
@@ -97,7 +97,7 @@ def _patterns(metrics: dict[str, _Pair], lines: Sequence[str], at: int, step: st
     together = ".*?".join(values)
     nearest = (pair for line in reversed(lines[: at + 1]) for pair in _pairs(line) if _is_step(pair, step))
     counted = next(nearest, None)
-    if counted is None:
+    if counted is None or step in metrics:
         return (together,)
     said = counted.pattern(step, r"[\d.]+" if "." in counted.number else r"\d+")
     follows = lines[at].find(next(iter(metrics.values())).name) > lines[at].find(counted.name) >= 0

@@ -263,8 +263,11 @@ _TEXT = {"type": "string", "minLength": 1}
 _ELSEWHERE = {
     "type": "object",
     "properties": {
-        "regex": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]},
-        "csv": _TEXT,
+        "regex": {
+            "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
+            "description": "Patterns for the lines of stdout and stderr; named groups are the metrics and the step.",
+        },
+        "csv": {**_TEXT, "description": "A CSV file, relative to the directory of the run; * and ** are wildcards."},
     },
     "minProperties": 1,
     "maxProperties": 1,

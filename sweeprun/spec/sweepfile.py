@@ -75,11 +75,11 @@ class SweepFile(Language):
     command: Command = Field(
         description="The program: a list, or one string split like a shell does; never run by a shell."
     )
-    args: Arguments = Field(default="equals", description="How ${args} is written.")
+    args: Arguments = Field(default="equals", description="How ${args} is written; file: as the path of a JSON file.")
     env: Environment = Field(default={}, description="Environment variables of the trials.")
     workdir: Text = Field(default=".", description="Where trials run, relative to the sweep file.")
     step: Step | None = Field(default=None, description="The key in the metric lines that counts progress.")
-    metrics_from: MetricsFrom = Field(default="file", description="Where metric lines are read.")
+    metrics_from: MetricsFrom = Field(default="file", description="Where metrics are read.")
     on_nonfinite: Annotated[str, *one_of("fail", "prune", "ignore")] = Field(
         default="fail", description="What NaN means."
     )

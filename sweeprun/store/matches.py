@@ -24,14 +24,12 @@ class Matches:
     def __init__(self, patterns: Sequence[re.Pattern[str]], step: str):
         self.n_skipped = 0
         self.n_cut = 0
-        self.n_matched = 0
         self._patterns, self._step_name = patterns, step
         self._step: float | None = None
 
     def row(self, line: bytes) -> Row | None:
         groups = self._groups(self._text(line))
         found = {name: number(text) for name, text in groups.items()}
-        self.n_matched += bool(found)
         self.n_skipped += None in found.values()
         values = {name: value for name, value in found.items() if value is not None}
         self._step = values.pop(self._step_name, self._step)

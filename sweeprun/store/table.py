@@ -75,11 +75,6 @@ class Table:
     def n_cut(self) -> int:
         return self._tail.n_cut
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns."""
-        return self._columns.names
-
     def read(self, final: bool = False) -> list[Row]:
         lines = self._tail.read(everything=final)
         if self._n_starts != self._tail.n_starts:
