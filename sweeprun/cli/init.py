@@ -92,6 +92,8 @@ def _notes(proposal: Proposal, file: Path) -> Iterator[str]:
     yield from proposal.metrics.warnings
     if proposal.metrics.read is None:
         yield f"nothing that the script prints looks like a metric: {file} shows three ways to report one"
+    if file.parent.resolve() != Path.cwd():
+        yield f"trials run in {file.parent}, beside the sweep file: that is where relative paths of the script begin"
     if not proposal.placed.searched:
         yield f"no parameter is worth a search by its name: take the # away from one that {file} lists"
 

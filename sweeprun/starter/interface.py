@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeprun.starter import from_argparse, from_click, from_dataclasses
+from sweeprun.starter import from_argparse, from_click, from_dataclasses, from_params
 from sweeprun.starter.arguments import ANY, Argument
 from sweeprun.starter.source import Source
 
@@ -25,7 +25,7 @@ class Interface:
     @classmethod
     def of(cls, files: Sequence[Source]) -> Interface:
         """That of a script, which comes first, with its local modules; of several subcommands that which trains."""
-        kinds = (from_argparse, from_click, from_dataclasses)
+        kinds = (from_argparse, from_click, from_dataclasses, from_params)
         found = [argument for source in files for kind in kinds for argument in kind.arguments(source)]
         commands = [name for source in files for name in from_argparse.subcommands(source)]
         chosen = next((name for name in commands if name in _TRAINING), commands[0] if commands else "")

@@ -27,6 +27,7 @@ _TEST_ONLY = (
     " to be true. Better to hold some data back for the search"
 )
 _UNTOLD = "of which data the {} is cannot be told; a sweep wants one on data that are held back"
+_UNNAMED = "what its metrics are called was not found: write the name of one for val_loss"
 _WITHIN = "values are printed within an epoch only: each is of one batch, and noisy"
 
 
@@ -67,7 +68,7 @@ def find(files: Sequence[Source]) -> Metrics:
 def _of_channel(channel: Channel) -> Metrics:
     ranked = sorted(channel.fields, key=lambda field: (field.summary, _SPLITS.index(field.split), _kind_order(field)))
     if not ranked:
-        return Metrics(read=channel.read, origin=channel.origin, warnings=(*channel.warnings, _unnamed(channel)))
+        return Metrics(read=channel.read, origin=channel.origin, warnings=(*channel.warnings, _UNNAMED))
     best = ranked[0]
     return Metrics(
         best.name,
@@ -80,10 +81,6 @@ def _of_channel(channel: Channel) -> Metrics:
     )
 
 
-def _unnamed(channel: Channel) -> str:
-    return "what its metrics are called was not found: write the name of one below"
-
-
 def _of_prints(lines: Sequence[Printed]) -> Metrics:
     candidates = [
         _Candidate(line, field)
@@ -94,7 +91,7 @@ def _of_prints(lines: Sequence[Printed]) -> Metrics:
     if not candidates:
         return Metrics()
     best = min(candidates, key=lambda candidate: candidate.order)
-    chosen = list(_with_context(best.line, lines))
+    chosen = _with_context(best.line, lines)
     steps = [field.name for line, wanted in chosen for field in wanted if field.role == "step"]
     known = [field for line, wanted in chosen for field in wanted if field.role == "metric"]
     texts = [_pattern(line, wanted) for line, wanted in chosen]
@@ -110,29 +107,27 @@ def _of_prints(lines: Sequence[Printed]) -> Metrics:
     )
 
 
-def _with_context(best: Printed, lines: Sequence[Printed]) -> Iterator[tuple[Printed, list[Field]]]:
+def _with_context(best: Printed, lines: Sequence[Printed]) -> list[tuple[Printed, list[Field]]]:
     """The line that matters; before it what tells the step where that line does not, after it what else is said."""
-    wanted = fields(best)
-    step = _step(best)
+    chosen, step = [(best, fields(best))], _step(best)
     if step is None and best.often != "once":
         heading = min((line for line in lines if _step(line)), key=lambda line: line.often == "batch", default=None)
         if heading is not None:
             step = _step(heading)
-            only = heading.often == "batch" or heading is best
-            yield heading, [field for field in fields(heading) if field.role == "step" or not only]
-            wanted = [field for field in wanted if only or field.name not in {each.name for each in fields(heading)}]
-    yield best, wanted
+            chosen.insert(0, (heading, [field for field in fields(heading) if field.role == "step"]))
     if step is None:
-        return
-    seen, n_lines = {field.name for field in wanted}, 1
+        return chosen
+    seen = _metric_names(best)
     for line in lines:
-        more = [field for field in fields(line) if field.role == "metric" and not field.summary]
-        fits = line.often == "epoch" and line is not best and (_step(line) in (None, step))
-        if fits and n_lines < _MOST_PATTERNS - 1 and more and not seen & {field.name for field in more}:
-            own = [field for field in fields(line) if field.role == "step"]
-            yield line, own + more
-            seen |= {field.name for field in more}
-            n_lines += 1
+        more = _metric_names(line)
+        if line.often == "epoch" and _step(line) in (None, step) and more and not seen & more:
+            chosen.append((line, fields(line)))
+            seen |= more
+    return chosen[:_MOST_PATTERNS]
+
+
+def _metric_names(line: Printed) -> set[str]:
+    return {field.name for field in fields(line) if field.role == "metric" and not field.summary}
 
 
 def _step(line: Printed) -> str | None:

@@ -149,6 +149,12 @@ def _choice(argument: Argument, setting: Setting) -> tuple[Entry, str]:
     return list(argument.choices), "what the script offers"
 
 
+def _strength(argument: Argument, setting: Setting) -> tuple[Entry, str]:
+    default = number(argument.default)
+    entry = ranges.decade(default, 0.01, 100.0) if default and default > 0 else ranges.log_range(1e-3, 10.0, None)
+    return entry, "of a penalty only the order of magnitude matters"
+
+
 def _fractions(low: float, high: float, why: str) -> Proposal:
     return lambda argument, setting: (ranges.linear(low, high, argument.default), why)
 
@@ -174,7 +180,7 @@ TABLE: tuple[Practice, ...] = (
     _line(r"((train|training|mini|per_device_train|n)_?)?(batch_?(size|sz)?|bs|batch)", _batch_size),
     _line(r"warm_?up(_(steps|epochs|iters|iterations|ratio|frac(tion)?|proportion))?|n(um)?_warmup_\w+", _warmup),
     _line(
-        r"(\w+_)?(drop_?out|pdrop|p_drop)(_(rate|prob|p|ratio))?|drop(_(rate|prob))?",
+        r"(\w+_)?(drop_?out|drop_?path|pdrop|p_drop)(_(rate|prob|p|ratio))?|drop(_(rate|prob))?",
         _fractions(0.0, 0.5, "0.1 to 0.3 is common; more for small data"),
     ),
     _line(r"(lr_?)?(sched(uler)?|schedule)(_(type|name))?|lr_(policy|decay_style|scheduler_type)", _choice),
@@ -208,7 +214,8 @@ TABLE: tuple[Practice, ...] = (
     _line(r"clip_(range|coef|eps(ilon)?|ratio)|eps_clip", _fractions(0.1, 0.3, "0.2 is common")),
     _line(r"(ent|entropy)_(coef|weight|beta|coeff)", _logarithmic(1e-4, 0.1, "more of it explores more")),
     _line(
-        r"n_estimators|num_trees|num_boost_round", lambda a, s: (ranges.doubled(a.default, 100, 1, 2), "more cost more")
+        r"n_estimators|num_trees|num_boost_round",
+        lambda a, s: (ranges.doubled(a.default, 100, 1, 2), "more trees cost more"),
     ),
     _line(r"subsample|colsample_\w+|(max_)?features_fraction", _fractions(0.5, 1.0, "a share of rows or columns")),
     _line(
@@ -216,7 +223,7 @@ TABLE: tuple[Practice, ...] = (
     ),
     _line(
         r"c|reg(_?(lambda|alpha|param|strength))?|alpha|l1|lambda_?\w*|lmbda|penalty_weight",
-        _logarithmic(1e-3, 1e1, "regularization: only its order of magnitude matters"),
+        _strength,
     ),
     _line(r"n_neighbors|k_neighbors|num_neighbors", lambda a, s: (ranges.near(a.default, 5), "more is smoother")),
 )

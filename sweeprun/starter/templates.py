@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 _PERCENT = re.compile(
     r"%(?:\((?P<key>\w+)\))?(?P<spec>[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?)[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])"
@@ -124,21 +125,17 @@ def _literal(node: ast.expr, known: Locals) -> str | None:
 def _formatted(part: ast.expr, known: Locals, depth: int) -> list[Piece]:
     if not isinstance(part, ast.FormattedValue):
         return pieces(part, known, depth + 1)
-    spec = (
-        "".join(piece for piece in pieces(part.format_spec, {}) if isinstance(piece, str)) if part.format_spec else ""
-    )
+    written = pieces(part.format_spec, {}) if part.format_spec else []
+    spec = "".join(piece for piece in written if isinstance(piece, str))
     if not spec and _is_text(part.value, known, depth):
         return pieces(part.value, known, depth + 1)
     return [Hole(ast.unparse(part.value), spec)]
 
 
 def _percent(template: str, right: ast.expr) -> Iterator[Piece]:
-    values = list(right.elts) if isinstance(right, ast.Tuple) else [right]
-    by_name = (
-        {key.value: each for key, each in zip(right.keys, right.values, strict=True) if isinstance(key, ast.Constant)}
-        if isinstance(right, ast.Dict)
-        else {}
-    )
+    """The pieces of `template % right`; the values of `*` go to the width."""
+    values = iter(right.elts if isinstance(right, ast.Tuple) else [right])
+    named = _items(right) if isinstance(right, ast.Dict) else {}
     end = 0
     for found in _PERCENT.finditer(template):
         yield template[end : found.start()]
@@ -146,11 +143,15 @@ def _percent(template: str, right: ast.expr) -> Iterator[Piece]:
         if found["kind"] == "%":
             yield "%"
             continue
-        for _ in range(found["spec"].count("*")):
-            values[:1] = []
-        value = by_name.get(found["key"]) if found["key"] else values.pop(0) if values else None
+        n_widths = found["spec"].count("*")
+        value = named.get(found["key"]) if found["key"] else next(islice(values, n_widths, None), None)
         yield Hole(ast.unparse(value) if value else "", found["spec"] + found["kind"])
     yield template[end:]
+
+
+def _items(node: ast.Dict) -> dict[object, ast.expr]:
+    pairs = zip(node.keys, node.values, strict=True)
+    return {key.value: value for key, value in pairs if isinstance(key, ast.Constant)}
 
 
 def _braces(template: str, arguments: Sequence[ast.expr], named: Mapping[str, ast.expr]) -> Iterator[Piece]:
@@ -158,15 +159,12 @@ def _braces(template: str, arguments: Sequence[ast.expr], named: Mapping[str, as
         fields = list(string.Formatter().parse(template))
     except ValueError:  # a template that the script itself could not use
         return
-    position = 0
+    automatic = count()
     for literal, name, spec, _ in fields:
         if literal:
             yield literal
-        if name is None:
-            continue
-        root = re.split(r"[.\[]", name)[0]
-        if not root:
-            root, position = str(position), position + 1
-        value = arguments[int(root)] if root.isdigit() and int(root) < len(arguments) else named.get(root)
-        text = ast.unparse(value) if value is not None else ""
-        yield Hole(text + name[len(root) :] if value is not None and not name.isdigit() and name else text, spec or "")
+        if name is not None:
+            root = re.split(r"[.\[]", name)[0]
+            key, inner = root or str(next(automatic)), name[len(root) :]
+            value = arguments[int(key)] if key.isdigit() and int(key) < len(arguments) else named.get(key)
+            yield Hole(ast.unparse(value) + inner if value else "", spec or "")

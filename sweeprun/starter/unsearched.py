@@ -41,7 +41,7 @@ _REASONS = tuple(
             r"(\w+_)?(interval|freq(uency)?|every|period)|(log|print|plot|profile|progress|onnx|wandb|eval|save)(_\w+)?",
             _SHOWN,
         ),
-        (r"verbose|quiet|debug|dry_run|test|evaluate", _SHOWN),
+        (r"verbose|quiet|debug|dry_run|test|evaluate|track|push_to_hub|hub_\w+|capture_video|report_to", _SHOWN),
         (r"(\w+_)?patience", "when it gives up, which the pruner decides better"),
         (
             r"(img|image|input|crop|vocab|block|seq(uence)?|context|bptt|max(_seq)?)_?(size|len(gth)?|dim)?",

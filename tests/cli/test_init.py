@@ -134,7 +134,8 @@ def test_the_command_goes_from_the_sweep_file_to_the_script(here: Path, sweeprun
     (here / "sweeps").mkdir()
     (here / "src" / "train.py").write_text(SCRIPT.replace("import argparse", "import argparse, options"))
     (here / "src" / "options.py").write_text("def add(p):\n    p.add_argument('--width', type=int, default=8)\n")
-    sweeprun("init", "sweeps/a.yaml", "--from-argparse", "src/train.py")
+    done = sweeprun("init", "sweeps/a.yaml", "--from-argparse", "src/train.py")
+    assert "trials run in sweeps" in done.err
     spec = SweepFile.load(here / "sweeps" / "a.yaml")
     assert spec.command[1] == "../src/train.py"
     assert list(spec.parameters) == ["lr", "width"]

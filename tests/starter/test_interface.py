@@ -134,6 +134,14 @@ class Model:
     assert interface(f"import dataclasses{fields}").arguments == ()
 
 
+def test_what_the_helper_is_given(interface: Read) -> None:
+    lr, width, amp = interface("import sweeprun\np = sweeprun.params(lr=3e-4, width=64, amp=True)\n").arguments
+    assert (lr.name, lr.type, lr.default) == ("lr", "float", 3e-4)
+    assert (width.type, width.default, amp.default) == ("int", 64, True)
+    assert len(interface("from sweeprun import params\nparams(lr=3e-4)\n").arguments) == 1
+    assert interface("params(lr=3e-4)\n").arguments == ()
+
+
 def test_the_training_arguments_of_transformers_are_known(interface: Read) -> None:
     text = "from transformers import HfArgumentParser\nHfArgumentParser((Model, TrainingArguments)).parse_args()\n"
     found = {each.name: each.default for each in interface(text).arguments}

@@ -48,7 +48,8 @@ def test_the_objective_and_what_is_searched(script: Read, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "n_reports", "step"), [("wordlm.py", 3, "epoch"), ("minigpt.py", 5, "step"), ("textcls/main.py", 4, "epoch")]
+    ("name", "n_reports", "step"),
+    [("wordlm.py", 3, "epoch"), ("minigpt.py", 5, "step"), ("textcls/main.py", 4, "epoch")],
 )
 def test_the_pattern_reads_what_the_script_prints(
     script: Read, name: str, n_reports: int, step: str, tmp_path: Path
