@@ -57,7 +57,7 @@ def import_csv(
         say(f"and {len(found.skipped) - _SHOWN} more were skipped")
     if not found.results:
         raise UsageError(f"{table} holds no result of this sweep")
-    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"))
+    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"), overrides or ())
     imported = bring_in(sweep, Plan.load(sweep).space, found.results, table.name)
     _say(found, imported, table)
     if as_json:
