@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from sweeprun.errors import SweepFileError
 from sweeprun.run.followed import Followed
+from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Reporting
+from sweeprun.run.readiness import check_environment
 from sweeprun.run.source import Source
+from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import FailureClass, TrialState
 
+SMALL = """
+command: [python, "${env:SWEEPRUN_DIR}", "${args}"]
+env: {LOGS: "${env:SWEEPRUN_DIR}"}
+metric: loss
+"""
 REGEX = """
 metrics_from: {regex: ['Epoch (?P<epoch>\\d+)', 'loss (?P<loss>\\S+)']}
 budget: 1
@@ -132,6 +141,21 @@ def test_another_worker_reads_along(stage, text, name, lines):
     stage.run(lambda job: stage.Act([writes(lines, name), look]))
     [trial] = seen
     assert (trial.values, trial.last_step) == ({"loss": 0.5}, 2)
+
+
+# ---- before anything runs
+
+
+def test_what_each_trial_is_given_need_not_be_set_before():
+    file = SweepFile.parse(SMALL + "metrics_from: {csv: '${env:SWEEPRUN_CHECKPOINT}/*.csv'}", Path("s.yaml"))
+    check_environment(Plan.of(file))
+
+
+def test_a_place_that_needs_a_variable_which_is_not_set_is_refused(monkeypatch):
+    monkeypatch.delenv("NOT_SET", raising=False)
+    file = SweepFile.parse(SMALL + "metrics_from: {csv: '${env:NOT_SET}/*.csv'}", Path("s.yaml"))
+    with pytest.raises(SweepFileError, match="NOT_SET is not set"):
+        check_environment(Plan.of(file))
 
 
 # ---- what the file says
