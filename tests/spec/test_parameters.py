@@ -159,9 +159,10 @@ def test_linked_rows_must_agree_and_differ():
     assert "wants a list of rows" in failure("linked: {g: []}").message
 
 
-def test_a_wandb_parameter_is_said_to_be_one():
-    error = failure("parameters: {lr: {distribution: uniform, min: 0, max: 1}}")
-    assert "not supported yet: parameters.lr.distribution (this looks like a W&B sweep file)" in str(error)
+def test_a_wandb_word_among_our_own_is_said_to_be_one():
+    error = failure("parameters: {lr: {distribution: uniform, min: 0, max: 1}}\nbudget: 3")
+    assert "unknown key parameters.lr.distribution" in str(error)
+    assert error.hint.startswith("W&B's distribution is log: true, or step here")
 
 
 def test_a_list_that_mixes_numbers_and_their_texts_is_noted():
