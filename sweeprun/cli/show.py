@@ -14,7 +14,7 @@ from sweeprun.errors import Damaged
 from sweeprun.run.progress import Reporting
 from sweeprun.store import durable, runs
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Json, Trial
+from sweeprun.trials import Json, Run, Trial
 
 
 def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root = DEFAULT_ROOT) -> None:
@@ -69,7 +69,13 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
     for number, run in enumerate(trial.runs, 1):
         lasted = "not over" if run.seconds is None else span(run.seconds)
         memory = f", {run.memory_bytes / 2**20:.0f} MiB" if run.memory_bytes else ""
-        yield f"run {number}", f"{lasted}{memory}"
+        yield f"run {number}", f"{lasted}{memory}{_lost(reporting, run)}"
+
+
+def _lost(reporting: Reporting, run: Run) -> str:
+    """What of its metrics could not be read. On stdout most lines are none, and not worth a word."""
+    lost = {"not understood": 0 if reporting.source.kind == "stdout" else run.skipped, "too long": run.cut}
+    return "".join(f", lines {why}: {n}" for why, n in lost.items() if n)
 
 
 def _said(transition: dict[str, Json]) -> tuple[str, str]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from sweeprun.trials import Reason, TrialState
+import pytest
+
+from sweeprun.store import records
+from sweeprun.trials import Reason, Run, TrialState
 
 Command = Callable[..., Any]
+SOURCE = "command: python train.py ${args}\nmetric: val_loss\nparameters: {lr: [0.1, 0.2]}\n"
 
 
 def test_every_state_is_shown_with_its_time_and_reason(build: Command, sweeprun: Command) -> None:
@@ -23,6 +28,21 @@ def test_every_state_is_shown_with_its_time_and_reason(build: Command, sweeprun:
     lines = sweeprun("show", 0).out.splitlines()
     assert any(line.endswith("  waiting: queued") for line in lines)
     assert any(line.endswith("  running: new") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("metrics_from", "said"),
+    [("file", ", lines not understood: 3, lines too long: 1"), ("stdout", ", lines too long: 1")],
+)
+def test_lines_that_could_not_be_read_are_counted(
+    build: Command, sweeprun: Command, metrics_from: str, said: str
+) -> None:
+    sweep = build(source=SOURCE + f"metrics_from: {metrics_from}\n")
+    trial = sweep.running()
+    done = replace(trial, runs=(Run(trial.runs[0].started, 1.0, skipped=3, cut=1),))
+    sweep.sweep.advance(done, TrialState.COMPLETE, "", **records.left(done))
+    [line] = [line for line in sweeprun("show", 0).out.splitlines() if line.startswith("run 1")]
+    assert line.endswith(f"1.0s{said}")
 
 
 def test_a_failure_is_shown_with_what_the_program_said(build: Command, sweeprun: Command) -> None:
