@@ -20,7 +20,6 @@ class Channel:
     read: Json
     fields: tuple[Field, ...]
     origin: str
-    step: str = "epoch"
     warnings: tuple[str, ...] = ()
 
 

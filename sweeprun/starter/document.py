@@ -67,21 +67,14 @@ def _double_quoted(text: str) -> str:
 
 
 def _heading(file: str, script: str) -> str:
-    return "\n".join(
-        (
-            MODELINE,
-            "#",
-            *_comment(
-                f"What to try with {script}: proposed from its text, it was not run. Change what you know better:"
-            ),
-            "#",
-            *_comment(
-                f"    sweeprun check {file} --draw 3     # what it means, and three commands as they would be started"
-            ),
-            *_comment(f"    sweeprun start {file} --smoke      # one trial, one step: does it work at all?"),
-            *_comment(f"    sweeprun start {file}"),
-        )
+    said = (
+        f"What to try with {script}, proposed from its text: it was not run. Change what you know better, then:",
+        "",
+        f"    sweeprun check {file} --draw 3     # what it means, and three commands as they would be started",
+        f"    sweeprun start {file} --smoke      # one trial, one step: does it work at all?",
+        f"    sweeprun start {file}",
     )
+    return "\n".join([MODELINE, "#", *(line for text in said for line in _comment(text))])
 
 
 def _command(script: str, interface: Interface, placed: Placement) -> str:
@@ -91,7 +84,7 @@ def _command(script: str, interface: Interface, placed: Placement) -> str:
         notes.append(f"not read: the arguments of {', '.join(interface.unread)}, whose names are made at run time")
     if others := [name for name in interface.commands if name != interface.command]:
         notes.append(f"{interface.command} is one of the script's subcommands; the others: {', '.join(others)}")
-    lines = [line for note in notes for line in _comment(note)]
+    lines = ["", *(line for note in notes for line in _comment(note))]
     lines.append(f"command: {_scalar(' '.join([*map(_word, words), '${args}']))}")
     if placed.switches:
         lines.append(_with_comment("args: flags", "true is written --name, false is left out"))
@@ -146,20 +139,15 @@ def _section(title: str, lines: Sequence[Line], commented: bool = False) -> Iter
         return
     yield f"  # {title}"
     for line in lines:
-        yield _with_comment(f"  {'# ' if commented else ''}{flow(line.name)}: {_shown(line.entry)}", line.why)
-
-
-def _shown(entry: Json) -> str:
-    return " ".join(flow(entry).split())
+        yield _with_comment(f"  {'# ' if commented else ''}{flow(line.name)}: {flow(line.entry)}", line.why)
 
 
 def _ending(placed: Placement, metrics: Metrics) -> str:
     n_trials = max(20, 10 * len(placed.searched))
     lines = ["", _with_comment(f"budget: {n_trials}", "trials; ten for each parameter that is searched is a start")]
     if metrics.read is not None and not metrics.once:
-        lines.append(
-            _with_comment("# pruner: {name: median, warmup: 3}", "ends trials early that stay behind the others")
-        )
+        pruner = "# pruner: {name: median, warmup: 3}"
+        lines.append(_with_comment(pruner, "ends trials early that stay behind the others"))
     return "\n".join(lines)
 
 
@@ -167,7 +155,7 @@ def _with_comment(text: str, comment: str) -> str:
     """`text` with its reason beside it, in one column; above it where both have no room on a line."""
     if not comment:
         return text
-    lines = list(_comment(comment))
+    lines = _comment(comment)
     beside = f"{text:<{_COMMENT_COLUMN}}  {lines[0]}"
     if len(lines) == 1 and len(beside) <= _WIDTH:
         return beside
@@ -175,7 +163,7 @@ def _with_comment(text: str, comment: str) -> str:
     return "\n".join([*(indent + line for line in lines), text])
 
 
-def _comment(text: str) -> Iterator[str]:
+def _comment(text: str) -> list[str]:
     """Lines of a comment; what a script's author wrote cannot end it."""
     printable = "".join(filter(str.isprintable, text))
-    yield from wrap(printable, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return wrap(printable, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) or ["#"]

@@ -73,11 +73,10 @@ def _of_channel(channel: Channel) -> Metrics:
     return Metrics(
         best.name,
         _goal(best),
-        channel.step,
-        channel.read,
-        _also(best, ranked),
-        channel.origin,
-        (*channel.warnings, *_cautions(best)),
+        read=channel.read,
+        why=_also(best, ranked),
+        origin=channel.origin,
+        warnings=(*channel.warnings, *_cautions(best)),
     )
 
 

@@ -120,7 +120,7 @@ def value(node: ast.expr, constants: Mapping[str, Value]) -> Value:
         case ast.Call(func=ast.Attribute(value=inner, attr="keys"), args=[]):
             known = value(inner, constants)
             return list(known) if isinstance(known, dict) else Unknown(ast.unparse(node))
-        case ast.Call(func=ast.Name(id="Path" | "str" | "int" | "float"), args=[inner]):
+        case ast.Call(func=ast.Name(id="Path" | "str"), args=[inner]):
             return value(inner, constants)
     return Unknown(ast.unparse(node))
 
