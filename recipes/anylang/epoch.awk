@@ -39,7 +39,8 @@ function prepare(    k, i, j, m) {
     for (k = 1; k <= n; k++) {
         x[k, 0] = 1
         m = N_FEATURES
-        if (degree == 2) for (i = 1; i <= N_FEATURES; i++) for (j = i; j <= N_FEATURES; j++) x[k, ++m] = x[k, i] * x[k, j]
+        if (degree == 2)
+            for (i = 1; i <= N_FEATURES; i++) for (j = i; j <= N_FEATURES; j++) x[k, ++m] = x[k, i] * x[k, j]
     }
     for (i = 1; i <= m; i++) standardise(i)
     return m

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -43,19 +45,19 @@ class Training:
         assert self.start(*arguments, **env).wait(120) == 0
 
     def start_and_kill_while_saving(self, file: str) -> None:
-        """Kill it when it has opened the temporary `file` of its checkpoint and written nothing yet."""
-        os.mkfifo(self.checkpoint / file)  # opening it waits here until someone reads
-        program = self.start()
-        with (self.checkpoint / file).open("rb"):
+        """Kill it when it has begun to write the temporary `file` of its checkpoint."""
+        os.mkfifo(self.checkpoint / file)
+        with open(self.checkpoint / file, "r+b", buffering=0) as pipe:  # both ends: nobody waits for the other
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)  # no checkpoint fits, so it cannot be done before it is killed
+            program = self.start()
+            begun, _, _ = select.select([pipe], [], [], 60)
             os.killpg(program.pid, signal.SIGKILL)
             assert program.wait(60) == -signal.SIGKILL
+        assert begun
         (self.checkpoint / file).unlink()
 
     def reports(self, run: int) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.root / f"run{run}" / "metrics.jsonl").read_text().splitlines()]
-
-    def forget_reports(self, run: int) -> None:
-        (self.root / f"run{run}" / "metrics.jsonl").write_text("")
 
     def printed(self, run: int) -> list[str]:
         return (self.root / f"run{run}" / "stdout").read_text().splitlines()

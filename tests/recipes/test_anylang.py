@@ -52,12 +52,12 @@ def test_killed_while_it_saves_it_continues_to_the_very_same_numbers(
     whole = metrics(alone(PROGRAM, "epochs=12", "degree=2"))
     trial.finish(SWEEPRUN_UNTIL="5")
     assert metrics(trial.printed(1)) == whole[:5]
-    trial.start_and_kill_while_saving("model.new")
+    (trial.checkpoint / "model.new").write_text("6 0.1")  # what a kill leaves of the next epoch
     trial.finish()
-    assert metrics(trial.printed(3)) == whole[4:]  # the fifth again: it may have been killed before saying so
+    assert metrics(trial.printed(2)) == whole[4:]  # the fifth again: it may have been killed before saying so
     model = (trial.checkpoint / "model").read_text()
     trial.finish()
-    assert metrics(trial.printed(4)) == whole[-1:]
+    assert metrics(trial.printed(3)) == whole[-1:]
     assert (trial.checkpoint / "model").read_text() == model
 
 
