@@ -252,6 +252,16 @@ def _check_regex(text: str) -> None:
         raise ValueError(f"regex {text!r} names no group; write (?P<val_loss>...)")
 
 
+def named_groups(metrics_from: Json) -> frozenset[str] | None:
+    """The names that the patterns of a checked `metrics_from` can give; None where there are none."""
+    match metrics_from:
+        case {"regex": str(pattern)}:
+            return frozenset(re.compile(pattern).groupindex)
+        case {"regex": patterns}:
+            return frozenset(name for pattern in patterns for name in re.compile(pattern).groupindex)
+    return None
+
+
 def _preload(value: Json) -> Json:
     modules = value if isinstance(value, list | tuple) else None
     if value in ("auto", "none") or (modules is not None and all(isinstance(m, str) and m for m in modules)):

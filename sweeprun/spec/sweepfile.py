@@ -39,6 +39,7 @@ from sweeprun.spec.sections import (
     Store,
     Validation,
     WarmStart,
+    named_groups,
 )
 from sweeprun.spec.wandb.draft import Translation
 from sweeprun.spec.wandb.translation import recognised, translate
@@ -174,6 +175,11 @@ class SweepFile(Language):
             raise ValueError("must have metric or metrics, not both")
         if not self.objectives:
             raise ValueError("must have a metric that the program reports, for example metric: val_loss")
+        groups = named_groups(self.metrics_from)
+        for name in [objective.name for objective in self.objectives]:
+            if groups is not None and name not in groups:
+                why = "" if name.isidentifier() else "; groups are named by letters, digits and _: name the metric so"
+                raise ValueError(f"must have a group for its metric in metrics_from.regex: (?P<{name}>...){why}")
         if self.args == "none" and "${args}" in self.command:
             raise ValueError("must not have ${args} in its command where args is none")
         return self

@@ -127,11 +127,14 @@ def test_a_drawn_command_shows_its_style(write: Command, sweeprun: Command, styl
     assert drawn == [f'a "$SWEEPRUN_DIR"/x {words}']
 
 
+LOGS = "lines of stdout and stderr that match "
+
+
 @pytest.mark.parametrize(
     ("written", "shown"),
     [
-        ("{regex: '(?P<val_acc>.)'}", "metrics from lines of stdout and stderr that match (?P<val_acc>.)"),
-        ("{regex: ['(?P<a>.)', '(?P<b>)']}", "metrics from lines of stdout and stderr that match (?P<a>.) or (?P<b>)"),
+        ("{regex: '(?P<val_acc>.)'}", "metrics from " + LOGS + "(?P<val_acc>.)"),
+        ("{regex: ['(?P<a>)', '(?P<val_acc>.)']}", "metrics from " + LOGS + "(?P<a>) or (?P<val_acc>.)"),
         ("{csv: logs/m.csv}", "metrics from the newest CSV file logs/m.csv, relative to the directory of the run"),
         ("stdout", "metrics from JSON lines on stdout"),
     ],
