@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ def test_a_sweep_that_is_stopped_before_any_value_did_what_was_asked(write: Comm
     assert "sweeprun stop was typed" in done.err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT is heeded, also where the tests run in the background of a shell that has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_what_the_next_ctrl_c_would_do_is_said_while_it_can_be_typed(write: Command, sweeprun: Command) -> None:
     interrupts = f"import os, signal\nos.kill({os.getpid()}, signal.SIGINT)\n"
     done = sweeprun("start", write(interrupts + REPORTS), "--set", "budget.trials=9")
