@@ -43,6 +43,7 @@ _MEANINGS = {
     "args": "for what is started from now on",
     "env": "for what is started from now on",
     "workdir": "for what is started from now on",
+    "metrics_from": "for what is started from now on",
 }
 _USUAL_MEANING = "from now on"
 

@@ -31,7 +31,7 @@ class Followed:
                 command = runs.read_json(files.command)
                 if command is None:
                     continue  # claimed, not started yet
-                progress = Progress(self._reporting, trial, first, command["continues"])
+                progress = Progress(self._reporting, trial, first, command.get("continues", False))
                 self._open[key] = self._reporting.reader(files, command), progress
             reader, progress = self._open[key]
             lines = reader.read()

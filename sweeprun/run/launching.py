@@ -44,6 +44,7 @@ def prepare(
             "gpus": lease.gpus,
             "continues": continues,
             "launcher": executor.launcher,
+            "metrics_from": plan.reporting.source.written,
             "csv": plan.reporting.source.place(files.directory, named),
         }
         runs.write_json(files.command, said)

@@ -40,6 +40,16 @@ class Source:
         return cls(written)
 
     @property
+    def written(self) -> Json:
+        """What the sweep file said, for the record of a start."""
+        match self.kind:
+            case "regex":
+                return {"regex": [pattern.pattern for pattern in self.patterns]}
+            case "csv":
+                return {"csv": self.csv}
+        return self.kind
+
+    @property
     def step(self) -> tuple[str, int | None]:
         """What counts steps where the sweep file does not say: a name among the metrics, and its first value if it is
         known."""

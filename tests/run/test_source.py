@@ -143,6 +143,43 @@ def test_another_worker_reads_along(stage, text, name, lines):
     assert (trial.values, trial.last_step) == ({"loss": 0.5}, 2)
 
 
+@pytest.mark.parametrize("now", ["stdout", "wandb", "{csv: '*.csv'}", "{regex: '(?P<loss>x)'}"])
+@pytest.mark.parametrize(
+    ("text", "name", "lines"),
+    [
+        (REGEX, "stdout.log", "Epoch 2\nloss 0.5\n"),
+        (CSV, "logs/v/metrics.csv", "epoch,loss\n2,0.5\n"),
+        ("budget: 1", "metrics.jsonl", '{"epoch": 2, "loss": 0.5}\n'),
+    ],
+)
+def test_a_run_is_read_where_it_was_started_to_report_though_the_file_says_otherwise_by_now(
+    stage, text, name, lines, now
+):
+    sweep, seen = stage.sweep(text), []
+    changed = SweepFile.parse(SMALL + f"metrics_from: {now}\nstep: epoch", Path("s.yaml"))
+
+    def look(job):
+        followed = Followed(sweep.layout, Reporting.of(changed.resolved()))
+        running = [trial for trial in Sweep(sweep.layout.directory).trials() if trial.state is TrialState.RUNNING]
+        seen.append(followed.read(running, None)[0])
+
+    stage.run(lambda job: stage.Act([writes(lines, name), look]))
+    [trial] = seen
+    assert (trial.values, trial.last_step) == ({"loss": 0.5}, 2)
+
+
+def test_a_record_of_its_start_that_the_program_overwrote_keeps_nobody_from_reading_along(stage):
+    sweep, seen = stage.sweep("budget: 1"), []
+
+    def look(job):
+        (job.run_dir / "command.json").write_text('{"lr": 0.1}')
+        running = Sweep(sweep.layout.directory).trials()
+        seen.append(Followed(sweep.layout, Reporting.of(sweep.resolved)).read(running, None)[0])
+
+    stage.run(lambda job: stage.Act([{"epoch": 1, "loss": 0.5}, look]))
+    assert seen[0].values == {"loss": 0.5}
+
+
 # ---- before anything runs
 
 
@@ -166,6 +203,11 @@ def test_the_source_follows_from_what_is_written():
     assert [pattern.pattern for pattern in Source.of({"regex": "(?P<a>.)"}).patterns] == ["(?P<a>.)"]
     assert len(Source.of({"regex": ["(?P<a>.)", "(?P<b>.)"]}).patterns) == 2
     assert Source.of({"csv": "a.csv"}).csv == "a.csv"
+
+
+@pytest.mark.parametrize("written", ["file", "stdout", "wandb", {"csv": "*.csv"}, {"regex": ["(?P<a>.)", "(?P<b>.)"]}])
+def test_what_is_written_follows_from_the_source(written):
+    assert Source.of(written).written == written
 
 
 @pytest.mark.parametrize(
