@@ -84,7 +84,7 @@ class Found:
         if not lines:
             raise UsageError(f"{table} is empty", "its first line names the columns")
         headings = lines[0][1]
-        twice = next((heading for heading in headings if headings.count(heading) > 1), None)
+        twice = next((heading for heading in headings if heading and headings.count(heading) > 1), None)
         if twice is not None:
             raise UsageError(f"{table} has two columns {twice!r}", "call one of them something else")
         columns = Columns.of(headings, plan)

@@ -8,6 +8,7 @@ are ignored, and named.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +18,7 @@ from sweeprun.run.plan import Plan
 from sweeprun.space import from_cells
 from sweeprun.trials import Params
 
+_STEP = re.compile(r"[0-9]{1,18}")
 _FACTS = frozenset({"number", "state", "step", "seconds", "origin", "seed", "failure", "started", "finished"})
 
 
@@ -54,7 +56,7 @@ class Columns:
         metrics = _under(places, "metrics.", {*known, *_said_to_be_metrics(places, plan.space.names)})
         taken = {*params.values(), *metrics.values()}
         facts = {heading: place for heading, place in places.items() if heading in _FACTS and place not in taken}
-        ignored = tuple(heading for heading, place in places.items() if place not in {*taken, *facts.values()})
+        ignored = tuple(name for name, place in places.items() if name and place not in {*taken, *facts.values()})
         if objective not in metrics:
             message = f"there is no column {objective}, which is what counts; there are: {', '.join(headings)}"
             raise UsageError(message, near(objective, headings) or f"call the column {objective}")
@@ -78,8 +80,7 @@ class Columns:
             raise NoResultError(f"it has no {objective}")
         if not math.isfinite(values[objective]):
             raise NoResultError(f"{objective} is {values[objective]}")
-        step = self._fact("step", cells)
-        return Result(params, values, int(step) if step.isascii() and step.isdigit() else None, line, outside)
+        return Result(params, values, _step(self._fact("step", cells)), line, outside)
 
     def _fact(self, name: str, cells: Sequence[str]) -> str:
         return cells[self.facts[name]] if name in self.facts else ""
@@ -95,6 +96,10 @@ def _under(places: Mapping[str, int], prefix: str, names: Collection[str]) -> di
     """Where each of the names stands, with its prefix or, where that is not there, without."""
     said = {name: places.get(f"{prefix}{name}", places.get(name)) for name in names}
     return {name: place for name, place in said.items() if place is not None}
+
+
+def _step(text: str) -> int | None:
+    return int(text) if _STEP.fullmatch(text) else None
 
 
 def _number(name: str, text: str) -> float:

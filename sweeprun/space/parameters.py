@@ -7,6 +7,7 @@ uniform over their logarithms, with `weights` in proportion to them); `to_unit` 
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ MAX_CELLS = 2**45  # beyond it a value on a log axis no longer comes back exactl
 
 
 def is_number(value: Json) -> bool:
-    """Whether `value` is a finite number; true and false are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether `value` is a number that a float can be; true and false are none, nor are infinities and NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Declaration:
 
     @cached_property
     def flags(self) -> list[str]:
-        return [flag for flag in map(self.source.value, self.call.args) if isinstance(flag, str)]
+        return [flag for flag in map(self.source.value, self.call.args) if isinstance(flag, str) and flag.strip("-")]
 
     @property
     def flag(self) -> str:

@@ -16,7 +16,7 @@ from sweeprun.store.tail import Tail
 
 Row = dict[str, Any]
 
-_DIGITS = r"(\d+|\d{1,3}(,\d{3})+|(?=\.\d))(\.\d*)?(e[-+]?\d+)?"
+_DIGITS = r"(\d+|[1-9]\d{0,2}(,\d{3})+|(?=\.\d))(\.\d*)?(e[-+]?\d+)?"
 _NUMBER = re.compile(rf"[-+]?({_DIGITS}|nan|inf(inity)?)", re.IGNORECASE | re.ASCII)
 
 

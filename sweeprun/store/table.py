@@ -22,8 +22,12 @@ _OTHER_WILDCARDS = re.compile(r"[?\[]")
 
 
 class Columns:
-    """What the lines of a CSV file mean, its header first. A row holds the numbers that stand in it: cells that are
-    empty or hold text are no metrics. A row with more or fewer cells than the header is skipped."""
+    """What the lines of a CSV file mean, its header first.
+
+    A row holds the numbers that stand in it: cells that are empty or hold text are no metrics, nor is one with 1,234
+    where something else stands between the cells: it may be 1.234. A row with more or fewer cells than the header is
+    skipped.
+    """
 
     def __init__(self) -> None:
         self.n_skipped = 0
@@ -43,7 +47,8 @@ class Columns:
         if len(cells) != len(self.names):
             self.n_skipped += 1
             return None
-        found = {name: number(cell) for name, cell in zip(self.names, cells, strict=True) if name}
+        told = [(name, cell) for name, cell in zip(self.names, cells, strict=True) if name]
+        found = {name: number(cell) for name, cell in told if self._delimiter == "," or "," not in cell}
         return {name: value for name, value in found.items() if value is not None} or None
 
     def _cells(self, text: str) -> list[str]:

@@ -121,6 +121,7 @@ def test_what_is_outside_the_space_is_kept_and_said(place: Path, sweeprun: Comma
         " lr , layers , val_loss \n 0.01 , 4 , 0.5 \n",
         '"lr","layers","val_loss"\n"0.01","4","0.5"',
         "lr,val_loss,layers,note\n0.01,0.5,4\n",
+        ",lr,val_loss,layers,,\n0,0.01,0.5,4,,\n",
     ],
 )
 def test_a_table_may_come_from_any_spreadsheet(place: Path, sweeprun: Command, text: str) -> None:

@@ -44,6 +44,15 @@ def test_columns_that_are_nothing_are_named() -> None:
     assert columns.ignored == ("note", "params.nope")
 
 
+def test_a_column_without_a_heading_is_nothing_to_speak_of() -> None:
+    assert Columns.of(["", "loss", "params.lr"], PLAN).ignored == ()
+
+
+@pytest.mark.parametrize(("step", "known"), [("12", 12), ("", None), ("-1", None), ("two", None), ("9" * 5000, None)])
+def test_a_step_is_a_count_or_not_known(step: str, known: int | None) -> None:
+    assert result("loss,params.lr,step,params.step,model.depth", f"0.5,0.1,{step},2,4").step == known
+
+
 def test_an_empty_cell_is_one_that_is_not_there() -> None:
     found = result("loss,half,params.lr,params.step,model.depth", "0.5,,0.1,2,")
     assert found.values == {"loss": 0.5}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sweeprun.errors import SpaceError
 from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, identity
+from sweeprun.space.parameters import is_number
 
 unit = st.floats(0, 1)
 finite = st.floats(-1e308, 1e308)
@@ -176,3 +177,13 @@ def test_identity_tells_one_from_true_and_joins_integers_and_floats():
     assert identity(1) == identity(1.0)
     assert identity(0) == identity(-0.0)
     assert len({identity(value) for value in (1, True, "1", None, [1])}) == 5
+
+
+@pytest.mark.parametrize("value", [0, -1.5, 10**308, -(10**308), 5e-324])
+def test_what_a_float_can_be_is_a_number(value):
+    assert is_number(value)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), math.inf, math.nan, True, "1", None, [1]])
+def test_what_no_float_can_be_is_none(value):
+    assert not is_number(value)

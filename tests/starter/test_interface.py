@@ -66,6 +66,10 @@ def test_groups_functions_and_local_modules_are_read_in_the_order_of_the_text(in
     assert [each.name for each in found.arguments] == ["depth", "width", "crop"]
 
 
+def test_dashes_alone_are_no_name(interface: Read) -> None:
+    assert interface("p.add_argument('-')\np.add_argument('')\np.add_argument('--lr')").arguments[0].flag == "--lr"
+
+
 def test_what_counts_collects_or_shows_something_is_no_parameter(interface: Read) -> None:
     calls = "".join(f"p.add_argument('--x', action='{action}')\n" for action in ("count", "append", "version", "help"))
     assert interface(f"p = ArgumentParser()\n{calls}").arguments == ()

@@ -114,6 +114,12 @@ def test_the_header_tells_the_delimiter(path: Path, delimiter: str) -> None:
     assert read_all(path, text.encode())[0] == [{"epoch": 0.0, "loss": 0.5}]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_comma_that_may_be_a_decimal_point_makes_no_number(path: Path, delimiter: str) -> None:
+    text = "epoch|loss|acc\n1|1,234|0.5\n".replace("|", delimiter)
+    assert read_all(path, text.encode())[0] == [{"epoch": 1.0, "acc": 0.5}]
+
+
 def test_marks_quotes_blanks_and_unnamed_columns_are_no_matter(path: Path) -> None:
     data = b'\xef\xbb\xbf,"epoch", loss ,"a,b"\n\n0,1,0.5,"2,000.5"\n'
     assert read_all(path, data)[0] == [{"epoch": 1.0, "loss": 0.5, "a,b": 2000.5}]
