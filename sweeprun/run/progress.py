@@ -61,8 +61,8 @@ class Reporting:
         return next((trial.first for trial in trials if trial.first is not None), None)
 
     def reader(self, files: RunFiles, command: Mapping[str, Any]) -> Reader:
-        """The reader of one run. `command` is what was recorded of its start, where it was: it reports as it was told to
-        then, though the sweep may go by another file now."""
+        """The reader of one run. `command` is what was recorded of its start, where it was: it reports as it was told
+        to then, though the sweep may go by another file now."""
         source = Source.of(command["metrics_from"]) if "metrics_from" in command else self.source
         return source.reader(files, self.step, command)
 

@@ -310,7 +310,8 @@ def test_nan_is_a_number() -> None:
     assert all(math.isnan(number(text) or 0.0) for text in ("nan", "NaN", "-nan"))
 
 
-NO_NUMBERS = ["", "-", "3/10", "NA", "None", "1_000", "0x10", "1,23", "0,512", "012,345", "1.2.3", "e5", "12s", "true", "\u0663"]
+NO_NUMBERS = ["", "-", "3/10", "NA", "None", "1_000", "0x10", "1.2.3", "e5", "12s", "true", "\u0663"]
+NO_NUMBERS += ["1,23", "0,512", "012,345"]
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
