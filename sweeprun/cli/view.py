@@ -21,6 +21,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\
 _NOT_A_TERMINAL_WIDTH = 100_000  # nothing is cut for a pipe or a file
 _GAP = 2  # between columns
 _MOST_TURNED = 13  # lines of a table that may be turned: ten trials and their headings, with room for more
+_SENTENCE = 24  # cells at least as long as this still say something when they are cut
 
 Row = Sequence[str]
 
@@ -106,20 +107,22 @@ def strict(body: dict[str, Json]) -> dict[str, Json]:
 
 
 def table(headings: Row, rows: Iterable[Row]) -> str:
-    """A table for people, no wider than the terminal: a short one that is too wide is turned on its side, with as many
-    of its rows as have room; in a long one the cells are cut."""
+    """A table for people, no wider than the terminal: where it is too wide the longest cells are cut, down to what
+    still says something. Where that is not enough, a short table is turned on its side, with as many of its rows as
+    have room; of a long one columns are left out."""
     from rich.table import Table
     from rich.text import Text
 
     cells: list[Row] = [[safe(cell) for cell in row] for row in (headings, *rows)]
-    if len(cells) <= _MOST_TURNED and _width(cells) > _terminal_width():
-        fitting = _that_fit(cells)
-        if len(fitting) < len(cells):
-            say(f"{len(cells) - len(fitting)} more have no room here; a wider terminal or a pipe shows all")
-        cells = list(zip(*fitting, strict=True))
+    widest = _widest(cells)
+    if widest < _SENTENCE and _width(cells) > _terminal_width():
+        if len(cells) <= _MOST_TURNED:
+            cells, widest = _turned(cells), _terminal_width()
+        else:
+            cells, widest = _with_room(cells), _SENTENCE
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in cells[0]:
-        shown.add_column(Text(heading), no_wrap=True, overflow="ellipsis")
+        shown.add_column(Text(heading), no_wrap=True, overflow="ellipsis", max_width=widest)
     for row in cells[1:]:
         shown.add_row(*map(Text, row))
     return _rendered(shown, styled=is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
@@ -139,8 +142,8 @@ def columns(headings: Row, rows: Iterable[Row]) -> str:
     return _rendered(shown, styled=False)
 
 
-def _that_fit(rows: list[Row]) -> list[Row]:
-    """The headings and the first rows, at least one, that have room beside each other as columns."""
+def _turned(rows: list[Row]) -> list[Row]:
+    """Rows as columns: the headings and the first rows, at least one, that have room beside each other."""
     room = _terminal_width() - _longest(rows[0])
     kept = rows[:1]
     for row in rows[1:]:
@@ -148,12 +151,37 @@ def _that_fit(rows: list[Row]) -> list[Row]:
         if room < 0 and len(kept) > 1:
             break
         kept.append(row)
-    return kept
+    if len(kept) < len(rows):
+        say(f"{len(rows) - len(kept)} more have no room here; a wider terminal or a pipe shows all")
+    return list(zip(*kept, strict=True))
+
+
+def _with_room(rows: list[Row]) -> list[Row]:
+    """The first column, and those after it that have room; a narrow one may take the place of a wide one."""
+    kept, left_out, room = [], [], _terminal_width() + _GAP
+    for column in zip(*rows, strict=True):
+        needed = min(_longest(column), _SENTENCE) + _GAP
+        if needed > room and kept:
+            left_out.append(column[0])
+            continue
+        kept.append(column)
+        room -= needed
+    say(f"no room here for {', '.join(left_out)}; a wider terminal or a pipe shows all")
+    return list(zip(*kept, strict=True))
 
 
 def _width(rows: list[Row]) -> int:
-    columns = list(zip(*rows, strict=True))
-    return sum(_longest(column) for column in columns) + _GAP * (len(columns) - 1)
+    widths = [_longest(column) for column in zip(*rows, strict=True)]
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _widest(rows: list[Row]) -> int:
+    """How wide a column may be, so that all of them have room beside each other."""
+    widths = [_longest(column) for column in zip(*rows, strict=True)]
+    room, widest = _terminal_width() - _GAP * (len(widths) - 1), max(widths)
+    while widest > 1 and sum(min(width, widest) for width in widths) > room:
+        widest -= 1
+    return widest
 
 
 def _longest(cells: Iterable[str]) -> int:

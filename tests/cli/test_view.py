@@ -102,9 +102,28 @@ def test_a_short_table_that_is_too_wide_lies_on_its_side_and_is_not_cut(monkeypa
     assert [line.split()[0] for line in lines] == [f"parameter_{i}" for i in range(20)]
 
 
+@pytest.mark.parametrize("rows", [3, 30])
+def test_a_sentence_is_cut_before_any_number_is(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    said = "exit code 1: ValueError: there is no such activation, and the sentence goes on"
+    lines = view.table(["number", "state", "lr", "reason"], [["7", "complete", "0.00033771", said]] * rows).splitlines()
+    assert len(lines) == rows + 1
+    assert lines[1].startswith("7       complete  0.00033771  exit code 1: ValueError")
+    assert (len(lines[1]), lines[1][-1]) == (60, "…")
+
+
 def test_a_long_table_stays_upright(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     assert len(view.table(["parameter"] * 20, [["0.123456789"] * 20] * 30).splitlines()) == 31
+
+
+def test_of_a_long_table_columns_are_left_out_before_a_number_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    text = view.table(["number", "lr", "reason", "step"], [["0", "0.00033771", "a reason of many words", "5"]] * 30)
+    assert text.splitlines()[1].split() == ["0", "0.00033771", "5"]
+    assert capfd.readouterr().err == "no room here for reason; a wider terminal or a pipe shows all\n"
 
 
 def test_a_wide_character_takes_its_two_columns(monkeypatch: pytest.MonkeyPatch) -> None:
