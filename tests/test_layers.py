@@ -15,8 +15,8 @@ ROOT = Path(sweeprun.__file__).parent
 LAYERS = [  # top to bottom; those on one line do not know each other
     {"cli"},
     {"run", "analysis", "optimizer"},
-    {"samplers", "pruners", "executors"},
-    {"store", "spec", "history", "launch", "starter"},
+    {"samplers", "pruners", "executors", "starter"},
+    {"store", "spec", "history", "launch"},
     {"space", "registry", "client"},
     {"objective"},
     {"trials"},

@@ -6,18 +6,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
+from sweeprun.spec.yaml_text import number
 from sweeprun.trials import Json, Params
 
-_E_NOTATION = re.compile(r"\A(-?\d+)(e[-+]?\d+)\Z")
 _HYDRA_PLAIN = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _HYDRA_WORDS = frozenset({"true", "false", "null", "nan", "inf"})  # in any case
 _BEFORE_A_QUOTE = re.compile(r"(\\*)('|\Z)")
 _LOOK_UP = re.compile(r"(\\*)\$\{")
-
-
-def number(value: float) -> str:
-    """A number as every YAML and argparse reads it back: 1e-05 has a point, 1.0e-05."""
-    return _E_NOTATION.sub(r"\1.0\2", repr(value))
 
 
 def text(value: Json) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sweeprun.store.matches import Matches
+from sweeprun.spec.yaml_text import single_quoted
+from sweeprun.store.matches import Matches, literal
 from sweeprun.store.metrics import number
 
 _NAME = r"[A-Za-z][\w/.-]*+"  # never less than the whole word: a line may be one of a thousand characters
@@ -31,7 +32,7 @@ class Proposal:
 
     def __str__(self) -> str:
         """As the sweep file says it."""
-        quoted = ["'" + pattern.replace("'", "''") + "'" for pattern in self.patterns]
+        quoted = list(map(single_quoted, self.patterns))
         return f"metrics_from: {{regex: {quoted[0] if len(quoted) == 1 else '[' + ', '.join(quoted) + ']'}}}"
 
 
@@ -45,7 +46,7 @@ class _Pair:
 
     def pattern(self, group: str, form: str) -> str:
         gap = r"\s+" if self.gap.isspace() else _loose(self.gap)
-        return rf"\b{_literal(self.name)}{gap}(?P<{group}>{form})"
+        return rf"\b{literal(self.name)}{gap}(?P<{group}>{form})"
 
     def called(self, wanted: str) -> str | None:
         """The end of its name that means `wanted`: of `best val loss` it may be `val loss`."""
@@ -122,10 +123,6 @@ def _identifier(name: str) -> str:
     return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
 
 
-def _literal(text: str) -> str:
-    return re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text)
-
-
 def _loose(gap: str) -> str:
     """What stands between, with any amount of white space."""
-    return r"\s*".join(map(_literal, re.split(r"\s+", gap)))
+    return r"\s*".join(map(literal, re.split(r"\s+", gap)))

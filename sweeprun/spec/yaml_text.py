@@ -26,12 +26,23 @@ def scalar(value: Json) -> str:
     """A text unquoted where no reader of YAML takes it for something else."""
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value)
-        return value if plain else _quoted(value)
-    if isinstance(value, float):  # 1e-05 is a text to YAML 1.1
-        return _SPECIAL.get(repr(value)) or _WHOLE_MANTISSA.sub(r"\1.0\2", repr(value))
+        return value if plain else double_quoted(value)
+    if isinstance(value, float):
+        return _SPECIAL.get(repr(value)) or number(value)
     return json.dumps(value)
 
 
-def _quoted(text: str) -> str:
+def number(value: float) -> str:
+    """A number as every YAML and argparse reads it back: 1.0e-05, as 1e-05 is a text to YAML 1.1."""
+    return _WHOLE_MANTISSA.sub(r"\1.0\2", repr(value))
+
+
+def single_quoted(text: str) -> str:
+    """Printable text in which nothing is escaped, as patterns are read best."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def double_quoted(text: str) -> str:
+    """Any text, what cannot be seen written out."""
     written = json.dumps(text, ensure_ascii=False)
     return "".join(character if character.isprintable() else f"\\U{ord(character):08x}" for character in written)

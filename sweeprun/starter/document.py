@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from sweeprun.spec.yaml_text import double_quoted, flow, single_quoted
 from sweeprun.starter.interface import Interface
 from sweeprun.starter.metrics import Metrics
 from sweeprun.starter.placement import Line, Placement
-from sweeprun.starter.ranges import written
 from sweeprun.trials import Json
 
 SCHEMA_FILE = "sweeprun.schema.json"
@@ -20,8 +19,6 @@ MODELINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}"
 _COMMENT_COLUMN = 56
 _WIDTH = 118
 _UNQUOTED = re.compile(r"[\w@%+=:,./${}-]+")  # shlex would quote macros as well
-_PLAIN = re.compile(r"[A-Za-z_][\w./+-]*")
-_NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf"})
 _THREE_WAYS = """\
 # The script does not say yet how a trial went. Three ways to tell, any one of them:
 #   1. it prints one JSON object a line, {"epoch": 1, "val_loss": 0.41}:     metrics_from: stdout
@@ -45,25 +42,6 @@ def document(file: str, script: str, interface: Interface, placed: Placement, me
         _ending(placed, metrics),
     )
     return "\n".join(part.rstrip("\n") for part in parts) + "\n"
-
-
-def flow(value: Json) -> str:
-    """A value as it is written on one line of YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, float):
-        return written(value)
-    if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT else _double_quoted(value)
-    return json.dumps(value)
-
-
-def _double_quoted(text: str) -> str:
-    """Text as YAML reads it back, whatever is in it; only what is no character at all cannot be written."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in escaped) + '"'
 
 
 def _heading(file: str, script: str) -> str:
@@ -98,7 +76,7 @@ def _word(word: str) -> str:
 def _scalar(text: str) -> str:
     """Text as a plain scalar where YAML reads it back as that, in quotes elsewhere."""
     special = re.search(r": | #|:$|^[^A-Za-z/.]", text)
-    return _double_quoted(text) if special or not text.isprintable() else text
+    return double_quoted(text) if special or not text.isprintable() else text
 
 
 def _metrics(metrics: Metrics) -> str:
@@ -124,14 +102,10 @@ def _metrics_from(read: Json, origin: str) -> Iterator[str]:
     yield _with_comment("metrics_from:", origin)
     [(kind, given)] = read.items()
     if isinstance(given, str):
-        yield f"  {kind}: {_quoted(given)}"
+        yield f"  {kind}: {single_quoted(given)}"
         return
     yield f"  {kind}:"
-    yield from (f"    - {_quoted(text)}" for text in given)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    yield from (f"    - {single_quoted(text)}" for text in given)
 
 
 def _section(title: str, lines: Sequence[Line], commented: bool = False) -> Iterator[str]:

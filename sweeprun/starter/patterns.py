@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sweeprun.starter.templates import Hole, Piece
+from sweeprun.store.matches import literal
 
 NUMBER = r"[-+.\w]+"
 WHOLE = r"\d+"
@@ -71,7 +72,7 @@ def _written(piece: Piece) -> str:
 def _literal(text: str) -> str:
     """Literal text. White space beside a value may be padding, and so may more than one space: any amount of it."""
     words = re.split(r"(^\s+|\s+$|\s{2,}|\t)", text)
-    return "".join(r"\s+" if i % 2 else re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", word) for i, word in enumerate(words))
+    return "".join(r"\s+" if i % 2 else literal(word) for i, word in enumerate(words))
 
 
 def _padding(hole: Piece) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 
+from sweeprun.store.matches import uncoloured
+
 _PERCENT = re.compile(
     r"%(?:\((?P<key>\w+)\))?(?P<spec>[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?)[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])"
 )
@@ -69,13 +71,13 @@ def joined(parts: Sequence[Sequence[Piece]], glue: str) -> list[Piece]:
 
 
 def lines(text: Sequence[Piece]) -> Iterator[tuple[Piece, ...]]:
-    """A text cut where its literal parts begin a new line; neighbouring literals become one."""
+    """A text cut where its literal parts begin a new line; colours are left out, neighbouring literals become one."""
     line: list[Piece] = []
     for piece in text:
         if isinstance(piece, Hole):
             line.append(piece)
             continue
-        first, *more = re.split(r"[\r\n]", piece)
+        first, *more = re.split(r"[\r\n]", uncoloured(piece))
         _append(line, first)
         for each in more:
             yield tuple(line)

@@ -47,6 +47,16 @@ class Matches:
         return text[:MAX_MATCHED]
 
 
+def literal(text: str) -> str:
+    """A pattern for the text itself, which people can still read: re.escape would touch blanks and dashes, too."""
+    return re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text)
+
+
 def plain(line: bytes | str) -> str:
     """A line as it looks on a terminal: without colours, and without blanks at its end."""
-    return _ANSI.sub("", line if isinstance(line, str) else line.decode(errors="replace")).rstrip()
+    return uncoloured(line if isinstance(line, str) else line.decode(errors="replace")).rstrip()
+
+
+def uncoloured(text: str) -> str:
+    """Text without the sequences that terminals obey."""
+    return _ANSI.sub("", text)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sweeprun.spec.json_schema import schema
 from sweeprun.spec.sweepfile import SweepFile
-from sweeprun.starter.document import MODELINE, flow
+from sweeprun.starter.document import MODELINE
 from sweeprun.starter.proposal import propose
 
 Read = Callable[..., Any]
@@ -55,16 +55,6 @@ def test_whatever_the_arguments_are_the_proposal_is_a_sweep_file(arguments: list
     loaded = SweepFile.parse(proposed.text, Path("sweep.yaml"))
     assert set(loaded.parameters) == {line.name for line in (*proposed.placed.searched, *proposed.placed.fixed)}
     assert loaded.command[:2] == ("python", "a b/train.py")
-
-
-finite = st.floats(-1e300, 1e300)
-plain = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text() | finite
-
-
-@given(st.recursive(plain, lambda inner: st.lists(inner, max_size=3), max_leaves=6))
-def test_a_value_reads_back_as_it_was(value: Any) -> None:
-    text = f"command: a ${{args}}\nmetric: x\nparameters: {{p: {{value: {flow(value)}}}}}\n"
-    assert SweepFile.parse(text, Path("s.yaml")).resolved()["parameters"]["p"]["value"] == value
 
 
 def test_the_file_says_what_it_is_and_where_its_schema_is(proposal: Read) -> None:

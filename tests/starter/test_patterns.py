@@ -11,6 +11,7 @@ import pytest
 from sweeprun.starter.fields import fields
 from sweeprun.starter.patterns import NUMBER, WHOLE, pattern
 from sweeprun.starter.printed import printed
+from sweeprun.store.matches import uncoloured
 
 Read = Callable[..., Any]
 VALUES = {
@@ -37,6 +38,7 @@ EXPRESSIONS = [
     "f'a.b*c+(d)[e]{{f}}|g^h$i?j loss {x}'",
     "f'epoch\\t{epoch}\\tloss\\t{x:.5f}'",
     "f'{epoch} loss {x:<10}| acc {acc:<10}|'",
+    "f'\\033[92mEpoch {epoch}\\033[0m: \\033[1mval loss\\033[0m {x:.4f}'",
 ]
 
 
@@ -49,7 +51,7 @@ def test_a_pattern_finds_in_the_printed_line_what_was_printed(
     assert wanted
     exec(f"print({expression})", {}, dict(VALUES))
     groups = {field.hole: (field.name, WHOLE if field.role == "step" else NUMBER) for field in wanted}
-    found = re.search(pattern(line.pieces, groups), capsys.readouterr().out)
+    found = re.search(pattern(line.pieces, groups), uncoloured(capsys.readouterr().out))
     assert found
     for field in wanted:
         value = VALUES[re.findall(r"\b(?:epoch|nan|acc|[xvsc])\b", line.pieces[field.hole].expression)[-1]]
