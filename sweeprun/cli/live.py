@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sweeprun import registry
 from sweeprun.cli.columns import varying
 from sweeprun.cli.outlook import gpu_s, left_s, saved_s, spent_s
-from sweeprun.cli.view import is_terminal, safe, say, short, span
+from sweeprun.cli.view import is_terminal, safe, say, short, span, with_room
 from sweeprun.history import History
 from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 60.0
 BLOCKS = "▁▂▃▄▅▆▇█"
-_GAP = 2  # between columns
 _WIDEST = 24  # of a cell
 _AROUND = 7  # lines of the terminal that are no row of the table
 
@@ -147,25 +146,12 @@ class LiveTable:
             *([name, *(short(trial.params.get(name)) for trial in running)] for name in varying(history.trials)),
         ]
         table = Table(box=None, pad_edge=False, header_style="bold")
-        shown = _that_fit([[_cut(safe(cell)) for cell in column] for column in columns], width)
+        shown = with_room(([_cut(safe(cell)) for cell in column] for column in columns), width, _WIDEST)
         for column in shown:
             table.add_column(Text(column[0]), no_wrap=True)
         for row in zip(*(column[1:] for column in shown), strict=True):
             table.add_row(*map(Text, row))
         return table
-
-
-def _that_fit(columns: Sequence[list[str]], width: int) -> list[list[str]]:
-    """The columns, from the left, that have room beside each other; a narrow one may take the place of a wide one."""
-    from rich.cells import cell_len
-
-    kept, room = [], width + _GAP
-    for column in columns:
-        needed = max(map(cell_len, column)) + _GAP
-        if needed <= room:
-            kept.append(column)
-            room -= needed
-    return kept
 
 
 def _cut(cell: str) -> str:

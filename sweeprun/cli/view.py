@@ -119,7 +119,7 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
         if len(cells) <= _MOST_TURNED:
             cells, widest = _turned(cells), _terminal_width()
         else:
-            cells, widest = _with_room(cells), _SENTENCE
+            cells, widest = _narrowed(cells), _SENTENCE
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in cells[0]:
         shown.add_column(Text(heading), no_wrap=True, overflow="ellipsis", max_width=widest)
@@ -156,18 +156,26 @@ def _turned(rows: list[Row]) -> list[Row]:
     return list(zip(*kept, strict=True))
 
 
-def _with_room(rows: list[Row]) -> list[Row]:
-    """The first column, and those after it that have room; a narrow one may take the place of a wide one."""
-    kept, left_out, room = [], [], _terminal_width() + _GAP
-    for column in zip(*rows, strict=True):
-        needed = min(_longest(column), _SENTENCE) + _GAP
-        if needed > room and kept:
-            left_out.append(column[0])
-            continue
-        kept.append(column)
-        room -= needed
+def _narrowed(rows: list[Row]) -> list[Row]:
+    """The rows with as many of their columns as have room."""
+    columns = list(zip(*rows, strict=True))
+    kept = with_room(columns, _terminal_width(), _SENTENCE)
+    left_out = (column[0] for column in columns if column not in kept)
     say(f"no room here for {', '.join(left_out)}; a wider terminal or a pipe shows all")
     return list(zip(*kept, strict=True))
+
+
+def with_room(columns: Iterable[Row], width: int, widest: int) -> list[Row]:
+    """The first of `columns`, cut to `widest` each, and those after it that have room beside each other; a narrow one
+    may take the place of a wide one."""
+    kept: list[Row] = []
+    room = width + _GAP
+    for column in columns:
+        needed = min(_longest(column), widest) + _GAP
+        if needed <= room or not kept:
+            kept.append(column)
+            room -= needed
+    return kept
 
 
 def _width(rows: list[Row]) -> int:
