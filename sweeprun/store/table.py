@@ -19,6 +19,7 @@ from sweeprun.store.tail import Tail
 LOOK_EVERY_S = 1.0  # for a newer file, where a wildcard may mean many
 _DELIMITERS = ",;\t"
 _OTHER_WILDCARDS = re.compile(r"[?\[]")
+_IN_A_NAME = re.compile(r"(?<=[^/])\*\*+|\*\*+(?=[^/]|\Z)")  # where any folders cannot be meant
 
 
 class Columns:
@@ -139,23 +140,30 @@ class NewestTable:
 
 
 def place(written: str, base: Path, given: Mapping[str, str]) -> str:
-    """What is written in a sweep file as a pattern for `glob`: relative to `base`, each `${env:X}` replaced by what is
-    `given`, with `*` and `**` as the only wildcards, and only where they are written. Raises SweepFileError."""
-    text = _OTHER_WILDCARDS.sub(r"[\g<0>]", written)
+    """What is written in a sweep file as a pattern for `Path.glob`: relative to `base`, each `${env:X}` replaced by
+    what is `given`, with `*` and `**` as the only wildcards, and only where they are written. Raises SweepFileError."""
+    text = _OTHER_WILDCARDS.sub(r"[\g<0>]", _IN_A_NAME.sub("*", written))
     return os.path.join(glob.escape(str(base)), expand(text, {name: glob.escape(said) for name, said in given.items()}))
 
 
 def newest(place: str, began: Path) -> Path | None:
-    """The file at a place, a pattern for `glob`, that was written to last, and not before `began` was."""
+    """The file at a place, a pattern for `Path.glob`, that was written to last, and not before `began` was."""
     began_ns = next(_written((began,)), (0, began))[0]
-    found = [(at, path) for at, path in _written(glob.iglob(place, recursive=True)) if at >= began_ns]
+    found = [(at, path) for at, path in _written(_matching(place)) if at >= began_ns]
     return max(found)[1] if found else None
 
 
-def _written(paths: Iterable[str | Path]) -> Iterator[tuple[int, Path]]:
+def _matching(place: str) -> list[Path]:
+    """What is there, in folders that are no links: two links to a folder above would make `**` endless."""
+    with suppress(OSError):  # a folder was removed meanwhile: the next look sees the others
+        return list(Path("/").glob(os.path.join(os.getcwd(), place).lstrip("/")))
+    return []
+
+
+def _written(paths: Iterable[Path]) -> Iterator[tuple[int, Path]]:
     """When each of the files was last written to."""
     for path in paths:
         with suppress(OSError):  # gone meanwhile
             status = os.stat(path)
             if stat.S_ISREG(status.st_mode):
-                yield status.st_mtime_ns, Path(path)
+                yield status.st_mtime_ns, path

@@ -268,6 +268,20 @@ def test_only_a_star_that_is_written_is_a_wildcard(tmp_path: Path, began: Path) 
     assert NewestTable(place("*.csv", base, {}), began).read() == [{"a": 2.0}]
 
 
+def test_links_to_folders_are_not_followed_where_any_folders_are_meant(tmp_path: Path, began: Path) -> None:
+    (tmp_path / "up").symlink_to(tmp_path)
+    (tmp_path / "up_too").symlink_to("..")
+    file = written(tmp_path / "logs" / "m.csv", b"a\n1\n", 4000)
+    assert newest(place("**/m.csv", tmp_path, {}), began) == file
+    assert newest(place("up/logs/m.csv", tmp_path, {}), began) == tmp_path / "up" / "logs" / "m.csv"
+
+
+@pytest.mark.parametrize("written_", ["log**.csv", "**.csv", "logs**/l*.csv", "lo***/*.csv", "**/**", "***/log.csv"])
+def test_stars_beside_other_characters_are_one(tmp_path: Path, began: Path, written_: str) -> None:
+    found = [written(tmp_path / name, b"a\n1\n", 4000) for name in ("log.csv", "logs/log.csv")]
+    assert newest(place(written_, tmp_path, {}), began) in found
+
+
 def test_an_absolute_place_is_not_relative_to_the_run(tmp_path: Path) -> None:
     assert place("/x/m.csv", tmp_path, {}) == "/x/m.csv"
     assert place("${env:D}/m.csv", tmp_path, {"D": "/y"}) == "/y/m.csv"
