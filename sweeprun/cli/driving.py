@@ -33,6 +33,7 @@ LADDER = (
     "running trials are killed and wait for a resume",
 )
 NEXT = ("Ctrl-C again to stop them", "Ctrl-C again to kill them")
+ENOUGH = "one step was all that --smoke wanted"
 
 
 class Drive:
@@ -52,7 +53,7 @@ class Drive:
 
     def work(self, sweep: Sweep) -> int:
         """Work on the sweep until it ends or we are told to leave; the exit code. The best trials go to stdout."""
-        worker = self._driven(sweep, lambda event: None)
+        worker = self._driven(sweep, shown(sweep), lambda event: True)
         ended_by = worker.halt.key if worker.halt else ""
         if ended_by == "trials":
             say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
@@ -70,31 +71,34 @@ class Drive:
         return self._exit_code(worker) or found.verdict(self._requirement)
 
     def smoke(self, sweep: Sweep) -> int:
-        """Work until the first report; the exit code says whether there was one."""
+        """Work until the first report, in a sweep that is not kept; the exit code says whether there was one."""
         reported: list[Event] = []
 
-        def look(event: Event) -> None:
+        def look(event: Event) -> bool:
             if event.name == "metric":
                 reported.append(event)
-                self._switch.turn(3, "one step was all that --smoke wanted")
+                self._switch.turn(3, ENOUGH)
+            return event.name in ("trial_started", "trial_failed", "notice") and event.said.get("text") != ENOUGH
 
-        worker = self._driven(sweep, look)
+        worker = self._driven(sweep, None, look)
         if not reported:
+            say("nothing was reported, and nothing of it is kept")
             return self._exit_code(worker) or ExitCode.NO_VALUE
         values = ", ".join(f"{name} {value:.6g}" for name, value in reported[0].said["values"].items())
-        say(f"it works: step {reported[0].said['step']} reported {values}")
+        say(f"it works: step {reported[0].said['step']} reported {values}; nothing of it is kept")
         return 0
 
-    def _driven(self, sweep: Sweep, look: Callable[[Event], None]) -> Worker:
+    def _driven(self, sweep: Sweep, kept_as: str | None, look: Callable[[Event], bool]) -> Worker:
+        """Works until the end. `look` is given each event, and tells whether it is shown."""
         with ExitStack() as stack:
             stack.enter_context(self._signals())
             write = stack.enter_context(written(self._events, sweep.name))
             worker = self._worker = join(sweep, self._switch, self._gpus, self._slots)
             stack.enter_context(self._timer())
-            show = stack.enter_context(display(sweep.name, worker))
+            show = stack.enter_context(display(sweep.name, worker, kept_as))
             for event in worker.work():
-                look(event)
-                show(self._hinted(event))
+                if look(event):
+                    show(self._hinted(event))
                 write(event)
         return worker
 

@@ -20,6 +20,7 @@ from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Worker
+from sweeprun.space import Fixed, Space
 from sweeprun.trials import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -35,26 +36,29 @@ Show = Callable[[Event], None]
 
 
 @contextmanager
-def display(name: str, worker: Worker) -> Iterator[Show]:
-    """What shows events to a person, on stderr: the live table where that is a terminal, else lines."""
+def display(name: str, worker: Worker, kept_as: str | None) -> Iterator[Show]:
+    """What shows events to a person, on stderr: the live table where that is a terminal, else lines. `kept_as` is the
+    sweep as one types it; None where nothing of it is kept."""
     if not is_terminal(sys.stderr):
-        lines = Lines(lambda: worker.plan, lambda: worker.history)
+        lines = Lines(lambda: worker.plan, lambda: worker.history, kept_as)
         with lines.heartbeat():
             yield lines.show
         return
     from rich.console import Console
     from rich.live import Live
 
-    table = LiveTable(name, lambda: worker.plan, lambda: worker.history)
+    table = LiveTable(name, lambda: worker.plan, lambda: worker.history, kept_as)
     with Live(console=Console(stderr=True), get_renderable=table.rendered, refresh_per_second=4, transient=True):
         yield table.show
-    say(table.notice)
+    if table.notice:
+        say(table.notice)
 
 
 class Failures:
     """What a failed trial has to say: its last lines on stderr too, unless another one has ended in the same words."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept_as: str | None) -> None:
+        self._kept_as = kept_as
         self._messages: set[str] = set()
 
     def said(self, event: Event) -> str:
@@ -62,19 +66,26 @@ class Failures:
         if trial is not None and trial.failure is not None and trial.failure.message not in self._messages:
             self._messages.add(trial.failure.message)
             lines += [f"  | {line}" for line in trial.failure.stderr]
-            lines.append(f"  sweeprun show {trial.number} says more; sweeprun logs {trial.number} what it printed")
+            if self._kept_as is not None:
+                named = f"{self._kept_as} {trial.number}"
+                lines.append(f"  sweeprun show {named} says more; sweeprun logs {named} what it printed")
         return "\n".join(lines)
 
 
 class Lines:
     """One line for each change of state, and a sign of life every minute."""
 
-    def __init__(self, plan: Callable[[], Plan], history: Callable[[], History]):
+    def __init__(self, plan: Callable[[], Plan], history: Callable[[], History], kept_as: str | None):
         self._plan, self._history, self._said = plan, history, time.monotonic()
-        self._failures = Failures()
+        self._failures = Failures(kept_as)
 
     def show(self, event: Event) -> None:
-        text = self._failures.said(event) if event.name == "trial_failed" else _sentence(event)
+        if event.name == "trial_failed":
+            text: str | None = self._failures.said(event)
+        elif event.name == "trial_started" and event.trial is not None:
+            text = _started(event.trial, self._plan().space)
+        else:
+            text = _sentence(event)
         if text is not None:
             self._say(text)
 
@@ -105,10 +116,12 @@ class LiveTable:
     """What is searched and how far it is, a row for each running trial and a column for each varying parameter, as
     many as the terminal has room for, and the newest notice."""
 
-    def __init__(self, name: str, plan: Callable[[], Plan], history: Callable[[], History]):
+    def __init__(
+        self, name: str, plan: Callable[[], Plan], history: Callable[[], History], kept_as: str | None
+    ):
         self._name, self._plan, self._history = name, plan, history
         self._device: dict[int, str] = {}
-        self._failures = Failures()
+        self._failures = Failures(kept_as)
         self.notice = ""
 
     def show(self, event: Event) -> None:
@@ -167,18 +180,24 @@ def _sentence(event: Event) -> str | None:
         return f"ended: {safe(str(event.said['why']))}"
     if trial is None or event.name == "metric":
         return None
-    values = ", ".join(f"{safe(name)} {short(value)}" for name, value in trial.values.items())
-    if event.name == "trial_started":
-        params = ", ".join(f"{safe(name)}={safe(short(value))}" for name, value in trial.params.items())
-        again = f" (run {trial.run}, {safe(trial.because)})" if trial.run > 1 else ""
-        return f"trial {trial.number} started{again}: {params}"
     if event.name == "best_changed":
-        return f"trial {trial.number} is the best so far: {values}"
+        return f"trial {trial.number} is the best so far"
     what = event.name.removeprefix("trial_")
     if event.name == "trial_failed" and trial.failure is not None:
         what = f"failed ({trial.failure.kind})"
+    values = ", ".join(f"{safe(name)} {short(value)}" for name, value in trial.values.items())
     said = "; ".join(filter(None, (why, values)))
-    return f"trial {trial.number} {what} after {trial.last_step} steps, {span(trial.seconds)}: {said}"
+    steps = "1 step" if trial.last_step == 1 else f"{trial.last_step} steps"
+    return f"trial {trial.number} {what} after {steps}, {span(trial.seconds)}: {said}"
+
+
+def _started(trial: Trial, space: Space) -> str:
+    """That it begins, with its parameters but for those that the file fixes."""
+    fixed = {name for each in space.declarations if isinstance(each, Fixed) for name in each.names}
+    searched = {name: value for name, value in trial.params.items() if name not in fixed}
+    params = ", ".join(f"{safe(name)}={safe(short(value))}" for name, value in searched.items())
+    again = f" (run {trial.run}, {safe(trial.because)})" if trial.run > 1 else ""
+    return f"trial {trial.number} started{again}: {params}"
 
 
 def _totals(history: History) -> str:

@@ -131,7 +131,10 @@ class Budget:
     def _trials(self, trials: Sequence[Trial]) -> Reached | None:
         if self.trials is None or configurations(trials) < self.trials:
             return None
-        return Reached("trials", Halt.FINISH, f"all {self.trials} configurations of the budget are tried")
+        tried = "the one configuration of the budget is tried"
+        if self.trials > 1:
+            tried = f"all {self.trials} configurations of the budget are tried"
+        return Reached("trials", Halt.FINISH, tried)
 
     def _target(self, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Reached | None:
         for objective in objectives:

@@ -34,7 +34,7 @@ class News:
         self._noted[about] = text or ""
 
     def halting(self, halt: Reached | None) -> Iterator[Event]:
-        """Says why the work ends before its time; that all trials are begun is no news."""
+        """Says why running trials will be the last; that all are begun is no news."""
         return self.noted("halt", halt.why if halt is not None and halt.key != "trials" else None)
 
     def told(self, settled: Iterable[Settled], history: History) -> Iterator[Event]:

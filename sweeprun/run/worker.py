@@ -97,7 +97,7 @@ class Worker:
                 yield from self._settle()
                 self._stay_seen()
                 self._refresh()
-                yield from self._news.halting(self.halt)
+                yield from self._news.halting(self.halt if self._live else None)
                 yield from self._news.noted("lock", self._sweep.lock_trouble)
                 yield from self._news.noted("change", self._changed)
                 yield from self._watch()

@@ -26,9 +26,9 @@ def history(sweep: Any) -> History:
     return History(plan.space, plan.objectives, Sweep(sweep.directory).trials())
 
 
-def seen(sweep: Any) -> tuple[Callable[[], Plan], Callable[[], History]]:
-    """What a worker of `sweep` shows of itself."""
-    return lambda: Plan.load(sweep.sweep), lambda: history(sweep)
+def seen(sweep: Any) -> tuple[Callable[[], Plan], Callable[[], History], str]:
+    """What a worker of `sweep` shows of itself, and how the sweep is typed."""
+    return lambda: Plan.load(sweep.sweep), lambda: history(sweep), "sweeps/demo"
 
 
 @pytest.fixture
@@ -115,10 +115,28 @@ def test_elsewhere_than_on_a_terminal_a_change_of_state_is_a_line(
     lines.show(Event("metric", trial, {"step": 1, "values": {"val_loss": 0.5}}))
     done = replace(trial, state=TrialState.COMPLETE, values={"val_loss": 0.5}, last_step=1)
     lines.show(Event("trial_completed", done, {}))
+    lines.show(Event("best_changed", done, {"values": {"val_loss": 0.5}}))
     assert capsys.readouterr().err.splitlines() == [
         "trial 0 started: lr=1e-05, layers=4",
-        "trial 0 completed after 1 steps, 0.0s: val_loss 0.5",
+        "trial 0 completed after 1 step, 0.0s: val_loss 0.5",
+        "trial 0 is the best so far",
     ]
+
+
+def test_what_the_file_fixes_is_not_said_of_each_trial(build: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = build(source="{command: [x], args: none, metric: loss, parameters: {lr: {min: 0.1, max: 1}, layers: 4}}")
+    Lines(*seen(sweep)).show(Event("trial_started", sweep.running(), {"devices": []}))
+    assert capsys.readouterr().err == "trial 0 started: lr=1e-05\n"
+
+
+@pytest.mark.parametrize("kept_as", ["elsewhere/demo", None])
+def test_where_to_read_about_a_failure_is_said_if_it_is_kept(
+    build: Command, capsys: pytest.CaptureFixture[str], kept_as: str | None
+) -> None:
+    sweep = build()
+    Lines(*seen(sweep)[:2], kept_as).show(Event("trial_failed", sweep.failed(), {}))
+    hint = "  sweeprun show elsewhere/demo 0 says more; sweeprun logs elsewhere/demo 0 what it printed"
+    assert (hint in capsys.readouterr().err.splitlines()) is (kept_as is not None)
 
 
 def test_a_sweep_that_has_nothing_to_say_for_long_shows_that_it_lives(
@@ -149,7 +167,7 @@ def test_a_running_trial_has_its_rank_among_all_that_came_to_its_step(build: Com
     known = history(sweep).trials
     here = replace(known[trial.number], curve=Curve((3,), {"val_loss": (0.3,)}), last_step=3)
     now = history(sweep).advance([*known[:-1], here])
-    shown = screen(LiveTable("demo", seen(sweep)[0], lambda: now))
+    shown = screen(LiveTable("demo", seen(sweep)[0], lambda: now, None))
     assert "3/4" in shown.splitlines()[3].split()
 
 

@@ -243,8 +243,18 @@ def test_smoke_runs_one_step_and_keeps_nothing(write: Command, sweeprun: Command
     endless = "import sweeprun, time\nsweeprun.report(epoch=1, loss=0.5)\ntime.sleep(60)\n"
     done = sweeprun("start", write(endless), "--smoke")
     assert done.code == 0
-    assert "it works: step 1 reported loss 0.5" in done.err
+    started, works = done.err.splitlines()
+    assert started.startswith("trial 0 started: x=")
+    assert works == "it works: step 1 reported loss 0.5; nothing of it is kept"
     assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_smoke_that_fails_sends_nobody_to_what_is_gone(write: Command, sweeprun: Command) -> None:
+    done = sweeprun("start", write(CRASHES), "--smoke")
+    assert done.code == 4
+    assert "  | RuntimeError: no such layer: conv9\n" in done.err
+    assert "sweeprun show" not in done.err
+    assert done.err.splitlines()[-1] == "nothing was reported, and nothing of it is kept"
 
 
 def test_events_are_json_lines_in_order_of_what_happened(write: Command, sweeprun: Command, tmp_path: Path) -> None:

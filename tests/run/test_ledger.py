@@ -250,7 +250,15 @@ def test_a_long_lived_worker_saves_snapshots(stage, monkeypatch):
     assert sorted(path.name for path in stage.sweep().layout.snapshots.iterdir()) == ["2.json", "4.json"]
 
 
-def test_what_ends_the_work_before_its_time_is_said_once_and_at_once(stage):
-    events = stage.run(lambda job: stage.losses(0.5), "budget: {trials: 5, target: {loss: 0.6}}")
-    notices = [event.said["text"] for event in events if event.name == "notice"]
-    assert notices == ["trial 0 reached loss 0.5, the target was 0.6"]
+TARGET = "trial 0 reached loss 0.5, the target was 0.6"
+
+
+@pytest.mark.parametrize(("slots", "notices"), [(2, [TARGET]), (1, [])])
+def test_what_ends_the_work_before_its_time_is_said_at_once_to_those_who_wait_for_running_trials(
+    stage, slots, notices
+):
+    stage.sweep("budget: {trials: 5, target: {loss: 0.6}}")
+    acts = {0: stage.losses(0.5), 1: stage.losses(3.0, 2.0, 1.0, 0.7)}
+    events = list(stage.worker(stage.by_trial(acts), slots=slots).work())
+    assert [event.said["text"] for event in events if event.name == "notice"] == notices
+    assert events[-1].said["why"] == TARGET
