@@ -20,12 +20,13 @@ from sweeprun.cli.sheet import unguarded
 from sweeprun.cli.start import Root, sweep_of
 from sweeprun.cli.view import say, write_document
 from sweeprun.errors import UsageError
-from sweeprun.run.earlier import Columns, NoResultError, Result
+from sweeprun.run.earlier import Headings, NoResultError, Result
 from sweeprun.run.importing import Imported, bring_in
 from sweeprun.run.plan import Plan
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.spec.wandb import translated
 from sweeprun.store.sweep import Sweep
+from sweeprun.store.table import delimiter
 from sweeprun.trials import Json
 
 _SHOWN = 5  # of what may be many: lines that were skipped, trials outside the space
@@ -87,15 +88,15 @@ class Found:
         twice = next((heading for heading in headings if heading and headings.count(heading) > 1), None)
         if twice is not None:
             raise UsageError(f"{table} has two columns {twice!r}", "call one of them something else")
-        columns = Columns.of(headings, plan)
+        meant = Headings.of(headings, plan)
         results: list[Result] = []
         skipped: list[tuple[int, str]] = []
         for line, cells in lines[1:]:
             try:
-                results.append(columns.result(_fitted(cells, len(headings)), line, plan))
+                results.append(meant.result(_fitted(cells, len(headings)), line, plan))
             except NoResultError as error:
                 skipped.append((line, str(error)))
-        return cls(results, skipped, columns.ignored)
+        return cls(results, skipped, meant.ignored)
 
 
 def _fitted(cells: list[str], n: int) -> list[str]:
@@ -111,7 +112,7 @@ def _lines(table: Path) -> list[tuple[int, list[str]]]:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()
             stream.seek(0)
-            reader = csv.reader(stream, delimiter=_delimiter(first))
+            reader = csv.reader(stream, delimiter=delimiter(first))
             return [
                 (reader.line_num, [unguarded(cell.strip()) for cell in cells]) for cells in reader if any(cells)
             ]
@@ -121,11 +122,6 @@ def _lines(table: Path) -> list[tuple[int, list[str]]]:
         raise UsageError(f"{table} is no UTF-8 text", "export it as CSV in UTF-8") from None
     except csv.Error as error:
         raise UsageError(f"{table} is no CSV: {error}") from None
-
-
-def _delimiter(headings: str) -> str:
-    """A comma, or what spreadsheets write where the comma is the decimal point."""
-    return max(",;\t", key=headings.count)
 
 
 def _say(found: Found, imported: Imported, table: Path) -> None:

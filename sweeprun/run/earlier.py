@@ -39,7 +39,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class Headings:
     """Which heading each parameter, metric and fact stands under; `ignored` headings are none of these."""
 
     params: Mapping[str, int]

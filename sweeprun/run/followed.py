@@ -34,9 +34,9 @@ class Followed:
                 progress = Progress(self._reporting, trial, first, command.get("continues", False))
                 self._open[key] = self._reporting.reader(files, command), progress
             reader, progress = self._open[key]
-            lines = reader.read()
-            for line in lines:
-                progress.add(line, 0.0)
-            if lines:
+            rows = reader.read()
+            for row in rows:
+                progress.add(row, 0.0)
+            if rows:
                 self._trials[key] = progress.trial(trial)
         return {number: trial for (number, _), trial in self._trials.items()}

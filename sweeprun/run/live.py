@@ -50,9 +50,9 @@ class Live:
 
     def read(self, now: float, final: bool = False) -> list[Measurement]:
         """What the program has reported since the last call."""
-        lines = self.reader.read(final)
-        measured = [self.progress.add(line, now - self.started) for line in lines]
-        if lines:
+        rows = self.reader.read(final)
+        measured = [self.progress.add(row, now - self.started) for row in rows]
+        if rows:
             self.heard = now
             self.trial = self.progress.trial(self.record)
         return [measurement for measurement in measured if measurement is not None]

@@ -13,7 +13,7 @@ from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Objective
 from sweeprun.run.source import JSON_FILE, Source
 from sweeprun.store.layout import RunFiles
-from sweeprun.store.metrics import Reader
+from sweeprun.store.metrics import Reader, Row
 from sweeprun.trials import Curve, Measurement, Params, Trial
 
 MAX_POINTS = 512  # of a curve in a record
@@ -22,7 +22,7 @@ MAX_VALUES = 64  # metrics kept with a trial, those of the sweep file first; the
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """How lines of metrics are understood: the sweep file's part in it.
+    """How rows of metrics are understood: the sweep file's part in it.
 
     `objective` is the first one; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning must
     not drop; `first` is what the program calls its first step, 0 or 1, where the file says it.
@@ -68,7 +68,7 @@ class Reporting:
 
 
 class Progress:
-    """The curve and the values of one trial, grown line by line.
+    """The curve and the values of one trial, grown row by row.
 
     A later run replaces all steps from its first step on. Within a run the last report of a step counts for the
     curve and the first for rungs. `first` is what the program calls its first step, 0 or 1; None until it is known.
@@ -92,9 +92,9 @@ class Progress:
         self._newest: tuple[int, dict[str, float]] = (0, {})
         self.last_step = max(self._points, default=0)
 
-    def add(self, line: Mapping[str, Any], seconds: float) -> Measurement | None:
-        """Take one reported object in; None where it holds no number."""
-        values = {key: float(value) for key, value in line.items() if type(value) in (int, float) and _fits(value)}
+    def add(self, row: Row, seconds: float) -> Measurement | None:
+        """Take in what was reported at once; None where it holds no number."""
+        values = {key: float(value) for key, value in row.items() if type(value) in (int, float) and _fits(value)}
         reported = _step(values.pop(self.reporting.step, None))
         values |= self._derived(values)
         if not values:
@@ -102,7 +102,7 @@ class Progress:
         step = self._finished(reported, values)
         if self._fresh:
             self._forget_from(step)
-        if step == self._newest[0]:  # several lines may speak of one step, and a derived metric need them all
+        if step == self._newest[0]:  # several rows may speak of one step, and a derived metric need them all
             together = {**self._newest[1], **values}
             values |= self._derived(together)
             self._newest = (step, together | values)
@@ -134,8 +134,8 @@ class Progress:
         return derived
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
-        """The number of finished steps that a line speaks of. A program that never names a step makes one with every
-        line that holds a tracked metric; where steps are named, a line without one speaks of the newest."""
+        """The number of finished steps that a row speaks of. A program that never names a step makes one with every
+        row that holds a tracked metric; where steps are named, a row without one speaks of the newest."""
         if reported is not None:
             self._says_steps = True
             if self.first is None:

@@ -13,7 +13,7 @@ from sweeprun.errors import UsageError
 from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
-from sweeprun.space import completed
+from sweeprun.space import filled
 from sweeprun.store.sweep import NumberTaken, Sweep
 from sweeprun.trials import FailureClass, Json, Params, Trial, TrialState
 
@@ -84,7 +84,7 @@ def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequen
     history, rng = History(plan.space, plan.objectives, trials), command.generator(plan.seed, len(trials))
     there: set[int] = set()
     for _ in range(_TRIES):
-        params = completed(plan.space, given, rng)
+        params = filled(plan.space, given, rng)
         number = history.keys.get(plan.space.key(params))
         if number is None:
             return params

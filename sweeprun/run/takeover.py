@@ -53,8 +53,8 @@ def _read(
 ) -> Remains:
     progress = Progress(reporting, trial, first, command.get("continues", False))
     reader = reporting.reader(files, command)
-    for line in reader.read(final=True):
-        progress.add(line, 0.0)
+    for row in reader.read(final=True):
+        progress.add(row, 0.0)
     reached = progress.trial(trial)
     exit_ = read_exit(files, trial)
     started = trial.runs[-1].started

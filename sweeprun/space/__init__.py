@@ -1,9 +1,9 @@
 """The search space: parameters, the tree they stand in, values <-> unit cube."""
 
-from sweeprun.space.completion import NotAllowedError, completed
 from sweeprun.space.composites import Linked, Mixture, Repeated
 from sweeprun.space.conditions import ALWAYS, Active, Condition, Holds, OneOf
 from sweeprun.space.declarations import Choice, Declaration, Derived, Fixed
+from sweeprun.space.filling import NotAllowedError, filled
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter
 from sweeprun.space.tree import CircularConditionError, Node, Space
@@ -30,7 +30,7 @@ __all__ = [
     "Parameter",
     "Repeated",
     "Space",
-    "completed",
+    "filled",
     "from_cells",
     "identity",
 ]

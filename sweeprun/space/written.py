@@ -6,9 +6,9 @@ import json
 import math
 from collections.abc import Mapping
 
-from sweeprun.space.completion import native
 from sweeprun.space.composites import Linked, Repeated
 from sweeprun.space.declarations import Choice, Declaration, Derived
+from sweeprun.space.filling import native
 from sweeprun.space.identity import identity
 from sweeprun.space.parameters import CategoricalParameter, is_number
 from sweeprun.space.tree import Space

@@ -72,7 +72,7 @@ def _proposed(argument: Argument, setting: Setting) -> Iterator[tuple[int, Line]
     order = practice.rank(argument.name)
     if trap(argument) or is_length(argument) or is_secret(argument) or (order is None and reason(argument)):
         return
-    entry, why = TABLE[order].propose(argument, setting) if order is not None else _general(argument)
+    entry, why = TABLE[order].advise(argument, setting) if order is not None else _general(argument)
     if not _can_take(argument, entry):
         order, (entry, why) = None, _general(argument)
     if len(entry) < 2 and "any" not in entry:

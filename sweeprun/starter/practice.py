@@ -17,7 +17,7 @@ from sweeprun.starter.setting import ADAM, SGD, Setting
 
 _OPTIMIZER = re.compile(r"(optim|optimizer|optimiser|opt|solver)(_(name|type))?")
 
-Proposal = Callable[[Argument, Setting], tuple[Entry, str]]
+Advice = Callable[[Argument, Setting], tuple[Entry, str]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Practice:
     """For names that match: what to try and why. `first_choice`: searched where there is room, else only suggested."""
 
     names: re.Pattern[str]
-    propose: Proposal
+    advise: Advice
     first_choice: bool
 
 
@@ -155,20 +155,20 @@ def _strength(argument: Argument, setting: Setting) -> tuple[Entry, str]:
     return entry, "of a penalty only the order of magnitude matters"
 
 
-def _fractions(low: float, high: float, why: str) -> Proposal:
+def _fractions(low: float, high: float, why: str) -> Advice:
     return lambda argument, setting: (ranges.linear(low, high, argument.default), why)
 
 
-def _logarithmic(low: float, high: float, why: str) -> Proposal:
+def _logarithmic(low: float, high: float, why: str) -> Advice:
     return lambda argument, setting: (ranges.log_range(low, high, argument.default), why)
 
 
-def _of(values: tuple[float, ...], why: str) -> Proposal:
+def _of(values: tuple[float, ...], why: str) -> Advice:
     return lambda argument, setting: (ranges.choices(values, argument.default), why)
 
 
-def _line(names: str, propose: Proposal, first_choice: bool = True) -> Practice:
-    return Practice(re.compile(names), propose, first_choice)
+def _line(names: str, advise: Advice, first_choice: bool = True) -> Practice:
+    return Practice(re.compile(names), advise, first_choice)
 
 
 TABLE: tuple[Practice, ...] = (

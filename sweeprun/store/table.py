@@ -17,7 +17,6 @@ from sweeprun.store.metrics import Row, number
 from sweeprun.store.tail import Tail
 
 LOOK_EVERY_S = 1.0  # for a newer file, where a wildcard may mean many
-_DELIMITERS = ",;\t"
 _OTHER_WILDCARDS = re.compile(r"[?\[]")
 _IN_A_NAME = re.compile(r"(?<=[^/])\*\*+|\*\*+(?=[^/]|\Z)")  # where any folders cannot be meant
 
@@ -41,7 +40,7 @@ class Columns:
         if not text.strip():
             return None
         if not self.names:
-            self._delimiter = max(_DELIMITERS, key=text.count)
+            self._delimiter = delimiter(text)
             self.names = tuple(name.strip().lstrip("# ") for name in self._cells(text))
             return None
         cells = self._cells(text)
@@ -56,6 +55,11 @@ class Columns:
         with suppress(csv.Error):  # a quote that never ends in a line of a megabyte
             return next(csv.reader([text], delimiter=self._delimiter), [])
         return []
+
+
+def delimiter(header: str) -> str:
+    """What stands between the cells: a comma, or what is written where the comma is the decimal point."""
+    return max(",;\t", key=header.count)
 
 
 class Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeprun.space import completion
+from sweeprun.space import filling
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import TrialState
 
@@ -36,7 +36,7 @@ budget: 6
 
 @pytest.fixture
 def sweep(build: Command, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(completion, "MAX_DRAWS", 100)  # ten thousand are quick without the checks of tests
+    monkeypatch.setattr(filling, "MAX_DRAWS", 100)  # ten thousand are quick without the checks of tests
     return build(source=SOURCE)
 
 

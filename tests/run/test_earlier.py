@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeprun.errors import UsageError
-from sweeprun.run.earlier import Columns, NoResultError, Result
+from sweeprun.run.earlier import Headings, NoResultError, Result
 from sweeprun.run.plan import Plan
 from sweeprun.spec.sweepfile import SweepFile
 
@@ -21,7 +21,7 @@ PLAN = Plan.of(
 
 
 def result(headings: str, cells: str) -> Result:
-    return Columns.of(headings.split(","), PLAN).result(cells.split(","), 7, PLAN)
+    return Headings.of(headings.split(","), PLAN).result(cells.split(","), 7, PLAN)
 
 
 def test_parameters_and_metrics_are_found_by_name() -> None:
@@ -40,12 +40,12 @@ def test_a_metric_that_the_file_does_not_name_may_be_called_one() -> None:
 
 
 def test_columns_that_are_nothing_are_named() -> None:
-    columns = Columns.of(["loss", "params.lr", "number", "seed", "started", "note", "params.nope"], PLAN)
+    columns = Headings.of(["loss", "params.lr", "number", "seed", "started", "note", "params.nope"], PLAN)
     assert columns.ignored == ("note", "params.nope")
 
 
 def test_a_column_without_a_heading_is_nothing_to_speak_of() -> None:
-    assert Columns.of(["", "loss", "params.lr"], PLAN).ignored == ()
+    assert Headings.of(["", "loss", "params.lr"], PLAN).ignored == ()
 
 
 @pytest.mark.parametrize(("step", "known"), [("12", 12), ("", None), ("-1", None), ("two", None), ("9" * 5000, None)])
@@ -83,10 +83,10 @@ def test_only_what_is_complete_is_a_result(state: str) -> None:
 
 def test_a_table_without_the_objective_is_refused_with_its_columns() -> None:
     with pytest.raises(UsageError, match=r"no column loss, .*; there are: Loss, params\.lr") as caught:
-        Columns.of(["Loss", "params.lr"], PLAN)
+        Headings.of(["Loss", "params.lr"], PLAN)
     assert caught.value.hint == "did you mean 'Loss'?"
 
 
 def test_a_table_without_a_parameter_is_refused_with_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"no column of a parameter; parameters are: lr, step, model\.depth"):
-        Columns.of(["loss", "learning_rate"], PLAN)
+        Headings.of(["loss", "learning_rate"], PLAN)

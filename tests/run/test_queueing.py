@@ -129,7 +129,7 @@ def test_without_a_lock_a_number_that_was_taken_is_read_before_it_is_asked_again
 def test_the_rest_of_a_configuration_is_drawn_by_its_number(stage, add):
     stage.sweep("seed: 3\nbudget: 1", FINITE)
     plan = Plan.load(Sweep(stage.directory))
-    first = queueing.completed(plan.space, {"a": 2}, command.generator(3, 0))
+    first = queueing.filled(plan.space, {"a": 2}, command.generator(3, 0))
     assert add(a=2).params == first
 
 

@@ -19,7 +19,7 @@ def entry(name: str, default: Any = None, setting: Setting | None = None, **more
     order = practice.rank(name)
     assert order is not None
     argument = Argument(f"--{name}", default=default, **{"type": "float", **more})
-    return TABLE[order].propose(argument, setting or Setting())[0]
+    return TABLE[order].advise(argument, setting or Setting())[0]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class NotAllowedError(SpaceError):
         self.name = name
 
 
-def completed(space: Space, given: Mapping[str, Json], rng: np.random.Generator) -> Params:
+def filled(space: Space, given: Mapping[str, Json], rng: np.random.Generator) -> Params:
     """A configuration with the values `given`, in the types of their parameters; the rest is drawn uniformly from what
     goes with them: a parameter that is given makes those active on which its condition depends.
 

@@ -28,8 +28,8 @@ from sweeprun.space import (
     OneOf,
     Repeated,
     Space,
-    completed,
-    completion,
+    filled,
+    filling,
 )
 
 
@@ -73,16 +73,16 @@ def space_of_everything():
 
 
 def complete(seed=0, space=None, **given):
-    return completed(space or space_of_everything(), given, np.random.default_rng(seed))
+    return filled(space or space_of_everything(), given, np.random.default_rng(seed))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.data())
-def test_any_part_of_a_configuration_is_kept_and_completed_to_one(seed, data):
+def test_any_part_of_a_configuration_is_kept_and_filled_up_to_one(seed, data):
     space = space_of_everything()
     whole = space.sample(np.random.default_rng(seed))
     part = {name: whole[name] for name in data.draw(st.sets(st.sampled_from(sorted(whole))))}
-    found = completed(space, part, np.random.default_rng(seed + 1))
+    found = filled(space, part, np.random.default_rng(seed + 1))
     assert {name: found[name] for name in part} == part
     assert space.encode(found) is not None
     assert space.satisfies(found)
@@ -94,7 +94,7 @@ def test_the_same_generator_gives_the_same_configuration():
 
 def test_what_is_left_out_is_drawn_like_any_other_configuration():
     space, rng = space_of_everything(), np.random.default_rng(1)
-    drawn = Counter(completed(space, {"n": 0}, rng)["opt"] for _ in range(500))
+    drawn = Counter(filled(space, {"n": 0}, rng)["opt"] for _ in range(500))
     expected = {"sgd": 3, "adam": 3, "lion": 2}  # the constraint takes a part of lion's draws
     for name, share in expected.items():
         assert drawn[name] / 500 == pytest.approx(share / 8, abs=0.08)
@@ -152,7 +152,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(wrong, name, said):
 
 
 def test_what_contradicts_itself_is_refused_without_drawing_on(monkeypatch):
-    monkeypatch.setattr(completion, "MAX_DRAWS", 1_000_000_000)
+    monkeypatch.setattr(filling, "MAX_DRAWS", 1_000_000_000)
     with pytest.raises(NotAllowedError, match="momentum is not active"):
         complete(momentum=0.5, opt="lion")
 
@@ -186,16 +186,16 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
 
 
 def test_a_constraint_that_rejects_what_is_given_is_named(monkeypatch):
-    monkeypatch.setattr(completion, "MAX_DRAWS", 20)
+    monkeypatch.setattr(filling, "MAX_DRAWS", 20)
     with pytest.raises(SpaceError, match=r"'`width.0` <= `width.1`' rejects what was drawn with width is \[9, 8\]"):
         complete(width=[9, 8])
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_completion_is_found_in_a_finite_space(seed):
+def test_every_way_to_fill_it_up_is_found_in_a_finite_space(seed):
     space = Space([choice("a", 1, 2), choice("b", 1, 2), choice("c", 1, 2)], [Expression.parse("a + b + c < 6")])
     rng = np.random.default_rng(seed)
-    found = {tuple(completed(space, {"a": 2}, rng).values()) for _ in range(60)}
+    found = {tuple(filled(space, {"a": 2}, rng).values()) for _ in range(60)}
     assert found == {(2, *rest) for rest in itertools.product((1, 2), repeat=2) if sum(rest) < 4}
 
 
