@@ -11,7 +11,7 @@ from sweeprun.cli.view import safe
 from sweeprun.run.command import text
 from sweeprun.trials import Json
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # and what could be taken for a guarded one
 
 
 def sheet(headings: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
@@ -25,7 +25,7 @@ def sheet(headings: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
 
 def unguarded(cell: str) -> str:
     """The text that `sheet` made a cell of."""
-    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell[1:]) else cell
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 def _cell(value: Json) -> str:
