@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.trials import Trial
 
+_PYTHON = re.compile(r"python[\d.]*")
 _GIVEN = dict.fromkeys(GIVEN, "")  # what each trial will be given: that it is there is what counts before it runs
 
 
@@ -36,8 +38,12 @@ def check_environment(plan: Plan) -> None:
 def _check_program(plan: Plan) -> None:
     if not plan.workdir.is_dir():
         raise SweepFileError(f"workdir: {plan.workdir} is no directory")
-    program = command.argv(plan.command, {}, plan.args, around(os.environ, _GIVEN))[0]
+    program, *rest = command.argv(plan.command, {}, plan.args, around(os.environ, _GIVEN))
     path = command.base_environment(os.environ, plan.env, 1, _GIVEN)["PATH"]
     if shutil.which(plan.workdir / program if "/" in program else program, path=path) is None:
         where = f"in {plan.workdir}" if "/" in program else f"on the PATH of the trials, {path}"
         raise SweepFileError(f"command: there is no program {program!r} {where}")
+    if rest and _PYTHON.fullmatch(Path(program).name) and rest[0].endswith(".py"):
+        script = plan.workdir / rest[0]
+        if not script.exists():
+            raise SweepFileError(f"command: there is no script {rest[0]} in {plan.workdir}, where trials run")

@@ -38,8 +38,10 @@ resources: {slots: 3}
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Writes a sweep file into a current directory of its own."""
+    """Writes a sweep file into a current directory of its own, beside the scripts that such files name."""
     monkeypatch.chdir(tmp_path)
+    for script in ("a.py", "train.py"):
+        (tmp_path / script).touch()
 
     def writes(source: str) -> Path:
         path = tmp_path / "demo.yaml"
@@ -231,8 +233,10 @@ def test_a_file_that_is_not_there_is_named(write: Command, sweeprun: Command, tm
 
 
 def test_nothing_is_written(write: Command, sweeprun: Command, tmp_path: Path) -> None:
-    sweeprun("check", write(SOURCE), "--draw", 3)
-    assert [path.name for path in tmp_path.iterdir()] == ["demo.yaml"]
+    file = write(SOURCE)
+    before = sorted(tmp_path.iterdir())
+    sweeprun("check", file, "--draw", 3)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("algorithm", ["random", "sobol", "grid"])
