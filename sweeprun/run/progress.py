@@ -54,6 +54,11 @@ class Reporting:
             source=source,
         )
 
+    @property
+    def counts_each_run(self) -> bool:
+        """Whether steps are counted for the program, anew in each of its runs: the calls of wandb.log."""
+        return self.source.kind == "wandb" and self.step == self.source.step[0]
+
     def first_step(self, trials: Iterable[Trial]) -> int | None:
         """What programs call their first step: as the file says, else as the first report of the sweep decided."""
         if self.first is not None:
@@ -72,7 +77,8 @@ class Progress:
 
     A later run replaces all steps from its first step on. Within a run the last report of a step counts for the
     curve and the first for rungs. `first` is what the program calls its first step, 0 or 1; None until it is known.
-    `continues`: the run found a checkpoint; it tells whether a program that names no steps begins again at 1.
+    `continues`: the run found a checkpoint; it tells whether a program that names no steps, or has them counted in each
+    of its runs, begins again at 1.
     """
 
     def __init__(self, reporting: Reporting, trial: Trial, first: int | None, continues: bool):
@@ -81,7 +87,7 @@ class Progress:
         self.names: set[str] = set()
         self.nonfinite: str | None = None
         self._params: Params = trial.params
-        self._continues, self._says_steps = continues, False
+        self._continues, self._says_steps, self._before = continues, False, 0
         self._fresh = True
         self._points = _points(trial.curve)
         self._firsts = {step: dict(values) for step, values in self._points.items()}
@@ -137,10 +143,12 @@ class Progress:
         """The number of finished steps that a row speaks of. A program that never names a step makes one with every
         row that holds a tracked metric; where steps are named, a row without one speaks of the newest."""
         if reported is not None:
-            self._says_steps = True
             if self.first is None:
                 self.first = 0 if reported == 0 else 1
-            return reported + 1 - self.first
+            if not self._says_steps and self._continues and self.reporting.counts_each_run and reported == self.first:
+                self._before = self.last_step
+            self._says_steps = True
+            return self._before + reported + 1 - self.first
         if not self._says_steps and any(name in values for name in self.reporting.tracked):
             return 1 if self._fresh and not self._continues else self.last_step + 1
         return max(self.last_step, 1)

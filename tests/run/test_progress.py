@@ -11,6 +11,7 @@ import pytest
 from sweeprun.expressions import Expression
 from sweeprun.objective import Objective
 from sweeprun.run.progress import MAX_POINTS, MAX_VALUES, Progress, Reporting
+from sweeprun.run.source import Source
 from sweeprun.trials import Curve, Trial, TrialState
 
 NAN = float("nan")
@@ -65,6 +66,28 @@ def test_without_a_step_each_line_with_a_tracked_metric_is_one():
 def test_without_a_step_a_run_begins_again_where_it_found_no_checkpoint(continues, steps):
     before = reached([{"loss": 3.0}, {"loss": 2.0}])
     assert reached([{"loss": 1.5}, {"loss": 1.0}], before, continues=continues).curve.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("continues", "logged", "steps"),
+    [
+        (True, (0, 1), (1, 2, 3, 4)),
+        (False, (0, 1), (1, 2)),
+        (True, (2, 3), (1, 2, 3, 4)),  # the program gives them itself
+        (True, (1, 2), (1, 2, 3)),
+    ],
+)
+def test_calls_of_wandb_log_are_counted_on_where_the_run_found_a_checkpoint(continues, logged, steps):
+    counting = {"step": "_step", "source": Source("wandb")}
+    before = reached([{"_step": step, "loss": 9.0} for step in (0, 1)], first=0, **counting)
+    lines = [{"_step": step, "loss": 1.0} for step in logged]
+    found = reached(lines, before, first=0, continues=continues, **counting)
+    assert (found.curve.steps, found.curve.values["loss"][-2:]) == (steps, (1.0, 1.0))
+
+
+def test_a_step_that_the_file_names_is_never_counted_on():
+    before = reached(epochs(3.0, 2.0, start=0), source=Source("wandb"))
+    assert reached(epochs(1.0, start=0), before, source=Source("wandb")).curve.steps == (1,)
 
 
 def test_a_line_without_the_step_that_others_name_speaks_of_the_newest():
