@@ -51,7 +51,7 @@ class LauncherProcess:
 
     def run(self) -> None:
         child_signals = _child_signals()
-        self._selector.register(child_signals, selectors.EVENT_READ, functools.partial(self._reap, child_signals))
+        self._selector.register(child_signals, selectors.EVENT_READ, functools.partial(self._told, child_signals))
         self._selector.register(self._channel, selectors.EVENT_READ, self._converse)
         while not (self._leaving and not self._trees and not self._writing):
             for key, _ in self._selector.select(self._timeout()):
@@ -91,6 +91,7 @@ class LauncherProcess:
             case "spawn":
                 self._spawn(message, fds)
             case "stop":
+                self._reap()
                 for tree in self._trees:
                     if tree.trial == message["trial"]:
                         self._stop(tree, message["grace_s"], "stop")
@@ -105,6 +106,7 @@ class LauncherProcess:
         self._stop_all(grace_s, by)
 
     def _stop_all(self, grace_s: float, by: str) -> None:
+        self._reap()  # what has ended by itself was not ended by us, though the news of it is not read yet
         for tree in self._trees:
             self._stop(tree, grace_s, by)
 
@@ -145,8 +147,11 @@ class LauncherProcess:
             if not tree.refusal:
                 self._say({"event": "started", "trial": tree.trial, "pid": tree.pid, "start_time": tree.start_time})
 
-    def _reap(self, child_signals: int) -> None:
+    def _told(self, child_signals: int) -> None:
         os.read(child_signals, 1 << 12)
+        self._reap()
+
+    def _reap(self) -> None:
         leaders = {tree.pid: tree for tree in (*self._trees, *self._given_up) if tree.status is None}
         while (reaped := _wait_for_any()) is not None:
             pid, status, memory_bytes, cpu_seconds = reaped

@@ -75,6 +75,19 @@ def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(stage: Stage) 
     assert not stage.alive(pid)
 
 
+def test_a_program_that_has_ended_by_itself_was_not_ended_by_a_stop_that_comes_with_the_news(stage: Stage) -> None:
+    order = stage.shell("echo $$ > $RUN/said; read line < $RUN/go; exit 0")
+    pid = stage.said(order)[0]
+    launcher, _ = stage.launcher.identity
+    os.kill(launcher, signal.SIGSTOP)
+    stage.let_go(order)
+    stage.wait_until(lambda: (found := process(pid)) is not None and found.zombie)
+    stage.launcher.stop(order.trial, 10)
+    os.kill(launcher, signal.SIGCONT)
+    ended = stage.end(order)
+    assert (ended.code, ended.ended_by) == (0, "program")
+
+
 def test_no_grace_is_sigkill_at_once(stage: Stage) -> None:
     order = stage.shell("trap 'touch $RUN/handled' TERM; echo $$ > $RUN/said; while :; do sleep 0.01; done")
     stage.said(order)
