@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepAndNumber, opened_at
-from sweeprun.cli.view import write_bytes
+from sweeprun.cli.view import say, write_bytes
 from sweeprun.errors import UsageError
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
@@ -42,9 +42,13 @@ def logs(
     log = _Log(files.stderr if stderr else files.stdout)
     while True:
         over = not follow or _over(sweep, trial, number)  # asked before reading: after its end it prints no more
-        if not all(write_bytes(chunk) for chunk in log.new()) or over:
+        if not all(write_bytes(chunk) for chunk in log.new()):
             return
+        if over:
+            break
         time.sleep(POLL_S)
+    if log.empty:
+        say(_silence(trial, files, stderr))
 
 
 class _Log:
@@ -53,6 +57,11 @@ class _Log:
     def __init__(self, path: Path):
         self._path = path
         self._offset = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was in it so far."""
+        return self._offset == 0
 
     def new(self) -> Iterator[bytes]:
         try:
@@ -65,6 +74,17 @@ class _Log:
                 yield chunk
         finally:
             os.close(fd)
+
+
+def _silence(trial: Trial, files: RunFiles, stderr: bool) -> str:
+    """What there is to say where nothing was printed."""
+    if trial.origin == "import":
+        return f"trial {trial.number} has no log: {trial.because}"
+    stream, other = ("stderr", files.stdout) if stderr else ("stdout", files.stderr)
+    said = f"trial {trial.number} has printed nothing to {stream}"
+    if not other.is_file() or not other.stat().st_size:
+        return said
+    return f"{said}; what it printed to {'stdout' if stderr else 'stderr'} is shown with{'out' if stderr else ''} --stderr"
 
 
 def _over(sweep: Sweep, trial: Trial, run: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -128,7 +129,11 @@ class SweepFile(Language):
         try:
             source = path.read_bytes()
         except OSError as error:
-            raise SweepFileError(f"cannot be read: {error.strerror}", str(path)) from None
+            hint = "sweeprun init writes a first one" if isinstance(error, FileNotFoundError) else None
+            raise SweepFileError(f"cannot be read: {error.strerror}", str(path), hint=hint) from None
+        if path.suffix == ".py":
+            hint = f"propose one for it: sweeprun init --from-argparse {shlex.quote(str(path))}"
+            raise SweepFileError("a script is no sweep file", str(path), hint=hint)
         return cls.parse(source, path, overrides)
 
     @classmethod

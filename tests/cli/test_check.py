@@ -230,6 +230,14 @@ def test_a_file_that_is_not_there_is_named(write: Command, sweeprun: Command, tm
     done = sweeprun("check", "nope.yaml")
     assert done.code == 2
     assert "nope.yaml" in done.err
+    assert "sweeprun init" in done.err
+
+
+def test_who_names_the_script_is_told_how_a_file_for_it_is_made(write: Command, sweeprun: Command) -> None:
+    write(SOURCE)
+    done = sweeprun("check", "train.py")
+    assert done.code == 2
+    assert "sweeprun init --from-argparse train.py\n" in done.err
 
 
 def test_nothing_is_written(write: Command, sweeprun: Command, tmp_path: Path) -> None:

@@ -40,7 +40,24 @@ def test_a_log_of_many_megabytes_is_printed_whole(build: Command, sweeprun: Comm
 def test_a_trial_that_printed_nothing_has_an_empty_log(build: Command, sweeprun: Command) -> None:
     build().ended(0.5)
     done = sweeprun("logs", 0)
-    assert (done.code, done.out) == (0, "")
+    assert (done.code, done.out, done.err) == (0, "", "trial 0 has printed nothing to stdout\n")
+
+
+def test_who_looks_at_the_empty_one_of_two_logs_is_told_of_the_other(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    sweep.failed()
+    log_of(sweep, 0, "stderr").write_text("Traceback\n")
+    assert sweeprun("logs", 0).err.endswith("; what it printed to stderr is shown with --stderr\n")
+    assert sweeprun("logs", 0, "--stderr").err == ""
+    log_of(sweep, 0, "stderr").rename(log_of(sweep, 0, "stdout"))
+    assert sweeprun("logs", 0, "--stderr").err.endswith("; what it printed to stdout is shown without --stderr\n")
+
+
+def test_an_imported_trial_says_why_it_has_no_log(build: Command, sweeprun: Command, tmp_path: Path) -> None:
+    build()
+    (tmp_path / "old.csv").write_text("lr,layers,val_loss\n0.01,4,0.5\n")
+    assert sweeprun("import", "csv", "old.csv", "demo.yaml").code == 0
+    assert sweeprun("logs", 0).err == "trial 0 has no log: imported from old.csv, line 2\n"
 
 
 def test_the_newest_run_is_meant_unless_another_is_named(build: Command, sweeprun: Command) -> None:
