@@ -21,8 +21,8 @@ from sweeprun.cli.ranking import Ranking, ranked, up_to_date
 from sweeprun.cli.sheet import sheet
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import document, say, short, span, table, write, write_document
-from sweeprun.errors import ExitCode, SweeprunError
-from sweeprun.expressions import Expression
+from sweeprun.errors import ExitCode, SweeprunError, UsageError, near
+from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.objective import Objective
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
@@ -102,8 +102,7 @@ def best(
 
 def entry(sweep: Sweep, trial: Trial) -> dict[str, Json]:
     """A trial as `best --json` shows it."""
-    checkpoint = sweep.layout.checkpoint(trial.number, trial.run)
-    kept = checkpoint.is_dir() and any(checkpoint.iterdir())
+    checkpoint = retrain.checkpoint(sweep, trial)
     return {
         "number": trial.number,
         "state": trial.state.value,
@@ -111,16 +110,20 @@ def entry(sweep: Sweep, trial: Trial) -> dict[str, Json]:
         "values": dict(trial.values),
         "step": trial.step,
         "repeats": None,
-        "checkpoint": str(checkpoint) if kept else None,
+        "checkpoint": checkpoint and str(checkpoint),
         "command": retrain.line(sweep, trial),
         "seconds": trial.seconds,
     }
 
 
 def _met(condition: Expression, trial: Trial) -> bool:
-    if condition.evaluate(trial.params, trial.values):
-        return True
     seen = {**trial.params, **trial.values}
+    try:
+        if condition.evaluate(trial.params, trial.values):
+            return True
+    except MissingNameError as error:
+        hints = (near(name, seen) for name in sorted(condition.names - seen.keys()))
+        raise UsageError(f"--require: {error}", next(filter(None, hints), None)) from None
     values = ", ".join(f"{name} is {short(seen[name])}" for name in sorted(condition.names) if name in seen)
     say(f"not met by trial {trial.number}: {condition.text}" + (f" ({values})" if values else ""))
     return False

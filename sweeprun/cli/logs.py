@@ -84,7 +84,7 @@ def _silence(trial: Trial, files: RunFiles, stderr: bool) -> str:
     said = f"trial {trial.number} has printed nothing to {stream}"
     if not other.is_file() or not other.stat().st_size:
         return said
-    return f"{said}; what it printed to {'stdout' if stderr else 'stderr'} is shown with{'out' if stderr else ''} --stderr"
+    return f"{said}; what it printed to {other.stem} is shown with{'out' if stderr else ''} --stderr"
 
 
 def _over(sweep: Sweep, trial: Trial, run: int) -> bool:

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from sweeprun.cli.view import unsafe
 from sweeprun.macros import GIVEN, VARIABLE
@@ -54,6 +55,12 @@ def command_line(
     name, *rest = argv
     words = (quoted(word) if word in literal else _expanded(word, given) for word in rest)
     return " ".join([_program(name, program), *words])
+
+
+def checkpoint(sweep: Sweep, trial: Trial) -> Path | None:
+    """The directory of what it saved; None where that is nothing."""
+    directory = sweep.layout.checkpoint(trial.number, trial.run)
+    return directory if directory.is_dir() and any(directory.iterdir()) else None
 
 
 def arguments(sweep: Sweep, trial: Trial) -> list[str]:

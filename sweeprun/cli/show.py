@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sweeprun.cli import retrain
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import up_to_date
-from sweeprun.cli.retrain import line
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepAndNumber, opened_at
 from sweeprun.cli.trials import detail
 from sweeprun.cli.view import moment, pairs, short, span, write, write_document
@@ -30,7 +30,7 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
     write("\n" + pairs(_said(transition) for transition in transitions))
     if trial.failure is not None and trial.failure.stderr:
         write("\n" + pairs(("stderr", text) for text in trial.failure.stderr))
-    command = line(sweep, trial)
+    command = retrain.line(sweep, trial)
     write("\n" + pairs([*_files(sweep, trial).items(), *([("again", command)] if command else [])]))
 
 
@@ -39,7 +39,7 @@ def _body(sweep: Sweep, trial: Trial, transitions: list[dict[str, Json]]) -> dic
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
         "trial": detail(trial)
-        | {"transitions": transitions, "files": _files(sweep, trial), "command": line(sweep, trial)},
+        | {"transitions": transitions, "files": _files(sweep, trial), "command": retrain.line(sweep, trial)},
     }
 
 
@@ -92,6 +92,6 @@ def _files(sweep: Sweep, trial: Trial) -> dict[str, str]:
         "metrics": names.metrics,
         "stdout": names.stdout,
         "stderr": names.stderr,
-        "checkpoint": sweep.layout.checkpoint(trial.number, trial.run),
+        "checkpoint": retrain.checkpoint(sweep, trial),
     }
-    return {name: str(path) for name, path in paths.items() if path.exists()}
+    return {name: str(path) for name, path in paths.items() if path is not None and path.exists()}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sweeprun.cli.columns import Column, column, finished, usual
+from sweeprun.cli.columns import FACTS, Column, column, finished, usual
 from sweeprun.cli.options import AsJson, Plain
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
@@ -91,14 +91,22 @@ def _chosen(known: Sequence[Trial], states: list[TrialState] | None, where: str 
     if where is None:
         return chosen
     condition = Expression.parse(where)
+    texts = {value for trial in known for value in trial.params.values() if isinstance(value, str)}
     for name in condition.names:
-        column(name, known)  # a name that no trial has is a slip, not a condition that never holds
+        try:
+            column(name, known)  # a name that no trial has is a slip, not a condition that never holds
+        except UsageError as error:
+            quoted = f"texts stand in quotes: '{name}'" if name in texts else None
+            raise UsageError(error.message, quoted or error.hint) from None
     return [trial for trial in chosen if _holds(condition, trial)]
 
 
 def _holds(condition: Expression, trial: Trial) -> bool:
+    """Whether it is true of the parameters, the metrics and, by the names that these leave free, the facts."""
+    free = (condition.names & FACTS.keys()) - trial.params.keys() - trial.values.keys()
+    facts = {name: value for name in free if (value := FACTS[name].of(trial)) is not None}
     try:
-        return bool(condition.evaluate(trial.params, trial.values))
+        return bool(condition.evaluate(trial.params, {**trial.values, **facts}))
     except MissingNameError:
         return False
 

@@ -107,7 +107,9 @@ def test_a_requirement_that_does_not_hold_is_exit_code_1_after_the_output(build:
 
 def test_a_requirement_with_an_unknown_name_is_bad_usage(build: Command, sweeprun: Command) -> None:
     build().ended(0.3)
-    assert sweeprun("best", "--require", "val_los < 0.2").code == 2
+    done = sweeprun("best", "--require", "val_los < 0.2")
+    assert done.code == 2
+    assert "did you mean 'val_loss'?" in done.err
 
 
 def test_a_requirement_is_read_before_anything_else(build: Command, sweeprun: Command) -> None:

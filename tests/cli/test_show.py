@@ -68,6 +68,7 @@ def test_values_runs_curve_and_files_are_shown(build: Command, sweeprun: Command
     assert [run["seconds"] for run in trial["runs"]] == [90.0]
     assert trial["files"]["directory"] == str(sweep.sweep.layout.trial(made.number))
     assert trial["files"]["parameters"].endswith("run1/params.json")
+    assert "checkpoint" not in trial["files"], "it saved none"
     out = sweeprun("show", 0).out
     assert "0.25 at step 7" in out
     assert "1m 30s" in out

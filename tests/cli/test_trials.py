@@ -73,6 +73,7 @@ def test_an_open_trial_has_no_end(build: Command, sweeprun: Command) -> None:
         (["--where", "val_loss < 0.45"], [1, 2]),
         (["--where", "layers > 2 and lr < 0.005"], [1, 4]),
         (["--where", "metrics.val_loss > 0.5"], [3, 5]),
+        (["--where", "number > 0 and state == 'complete' and seconds > 0"], [1, 2]),
         (["--sort", "val_loss"], [1, 2, 0, 5, 3, 4]),
         (["--sort", "-val_loss"], [3, 5, 0, 2, 1, 4]),
         (["--sort", "lr", "--state", "complete"], [1, 2, 0]),
@@ -87,6 +88,11 @@ def test_a_condition_on_a_name_that_no_trial_has_is_refused(filled: Any, sweepru
     done = sweeprun("trials", "--where", "val_los < 1")
     assert done.code == 2
     assert "did you mean 'val_loss'?" in done.err
+
+
+def test_a_text_without_quotes_in_a_condition_is_told_of_them(build: Command, sweeprun: Command) -> None:
+    build().ended(0.5, layers="deep")
+    assert "texts stand in quotes: 'deep'\n" in sweeprun("trials", "--where", "layers == deep").err
 
 
 def test_an_unknown_column_is_refused_with_those_that_there_are(filled: Any, sweeprun: Command) -> None:
