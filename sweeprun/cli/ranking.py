@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from sweeprun.run.followed import Followed
 from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial, TrialState
+
+READING_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,15 @@ def ranked(objective: Objective, trials: Sequence[Trial]) -> Ranking:
 
 
 def up_to_date(sweep: Sweep, reporting: Reporting) -> list[Trial]:
-    """Every trial; running ones with what they have reported so far, which is in no record yet."""
+    """Every trial; running ones with what they have reported so far, which is in no record yet. Of programs that report
+    faster than they can be read it is what a few seconds of reading tell."""
     trials = sweep.trials()
     running = [trial for trial in trials if trial.state is TrialState.RUNNING and not trial.damaged]
     first = reporting.first_step(trials)
     followed = Followed(sweep.layout, reporting)
+    enough = time.monotonic() + READING_S
     before, found = None, followed.read(running, first)
-    while found != before:  # one reading takes a bounded part of each file
+    while found != before and time.monotonic() < enough:  # one reading takes a bounded part of each file
         before, found = found, followed.read(running, first)
     return [found.get(trial.number, trial) for trial in trials]
 

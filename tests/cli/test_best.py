@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sweeprun.cli import ranking
+from sweeprun.run.followed import Followed
 from sweeprun.trials import TrialState
 
 Command = Callable[..., Any]
@@ -73,6 +76,23 @@ def test_a_running_trial_counts_with_what_it_has_reported(build: Command, sweepr
     sweep.report(sweep.running(), {"epoch": 1, "val_loss": 0.9}, {"epoch": 2, "val_loss": 0.7})
     [trial] = sweeprun("best", "--json").document["trials"]
     assert (trial["state"], trial["values"], trial["step"]) == ("running", {"val_loss": 0.7}, 2)
+
+
+def test_a_program_that_reports_faster_than_it_is_read_holds_nobody_up(
+    build: Command, sweeprun: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = build()
+    trial, steps = sweep.running(), itertools.count(1)
+    read = Followed.read
+
+    def flooded(followed: Followed, *given: Any) -> Any:
+        sweep.report(trial, {"epoch": next(steps), "val_loss": 0.5})
+        return read(followed, *given)
+
+    monkeypatch.setattr(Followed, "read", flooded)
+    monkeypatch.setattr(ranking, "READING_S", 0.1)
+    [said] = sweeprun("best", "--json").document["trials"]
+    assert said["step"] is not None
 
 
 def test_a_failed_trial_is_never_the_best(build: Command, sweeprun: Command) -> None:
