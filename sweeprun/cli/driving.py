@@ -20,6 +20,7 @@ from sweeprun.cli.view import say
 from sweeprun.errors import ExitCode, UsageError
 from sweeprun.expressions import Expression
 from sweeprun.run import queueing
+from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
@@ -56,7 +57,8 @@ class Drive:
         worker = self._driven(sweep, shown(sweep), lambda event: True)
         ended_by = worker.halt.key if worker.halt else ""
         if ended_by == "trials":
-            say(f"to try more: sweeprun resume {shown(sweep)} --trials N")
+            more = configurations(worker.history.trials) + 10
+            say(f"to try more: sweeprun resume {shown(sweep)} --trials {more}")
         elif ended_by in ("switch", "stop", "store", "failures"):
             say(f"to go on: sweeprun resume {shown(sweep)}")
         trials = worker.history.trials

@@ -45,10 +45,10 @@ def init(path: Where = Path(DEFAULT), script: Script = None) -> None:
     SweepFile.parse(new[file], file)  # a file of this name may be none that start takes
     for name, text in new.items():
         _write(name, text)
-    _write_schema(file.with_name(SCHEMA_FILE))
+    written = [*map(str, new), *_schema_beside(file)]
     for note in notes:
         say(f"note: {note}")
-    say(f"wrote {' and '.join(map(str, new))}; next:")
+    say(f"wrote {', '.join(written)}; next:")
     for line in (f"check {file} --draw 3", *last):
         say(f"  sweeprun {line}")
 
@@ -103,10 +103,12 @@ def _write(file: Path, text: str) -> None:
         stream.write(text)
 
 
-def _write_schema(file: Path) -> None:
-    """Beside the sweep file, for editors; one that is there already may be another version's, and stays."""
+def _schema_beside(sweep_file: Path) -> Iterator[str]:
+    """Writes the schema for editors, and names it; one that is there already may be another version's, and stays."""
+    file = sweep_file.with_name(SCHEMA_FILE)
     text = f"{json.dumps(schema(), indent=1)}\n"
     if not os.path.lexists(file):
         _write(file, text)
+        yield f"{file} (for editors)"
     elif file.read_text(encoding="utf-8", errors="replace") != text:
         say(f"note: {file} is of another version and stays; to renew it: sweeprun schema > {file}")

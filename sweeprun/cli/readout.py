@@ -85,7 +85,9 @@ class Readout:
         write(pairs(self._said()))
         if self.steps:
             write("\n" + table(*self._table()))
-        if self.verdict is not ExitCode.OK:
+        if not self.lines:
+            say(f"\n{self.log} is empty: give it the log of a run that has printed something")
+        elif self.verdict is not ExitCode.OK:
             say(f"\n{self.reporting.objective.name} is never read: each trial would fail for it")
             for line in self._proposals():
                 say(line)

@@ -50,17 +50,21 @@ def start(
 ) -> None:
     """Create the sweep of a file, or join it, and work on it."""
     spec = SweepFile.load(file, overrides or ())
-    for note in spec.notes:
-        say(f"note: {note}")
     for problem in unsupported(spec):
         raise problem
     rehearse(Plan.of(spec))
     drive = Drive(slots, gpus, timeout, events, require)
     if smoke:
+        _say_notes(spec)
         raise typer.Exit(_smoke(drive, spec, file))
     sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"), overrides or ())
     driving.check_owner(sweep, trust)
     raise typer.Exit(drive.work(sweep))
+
+
+def _say_notes(spec: SweepFile) -> None:
+    for note in spec.notes:
+        say(f"note: {note}")
 
 
 def _smoke(drive: Drive, spec: SweepFile, file: Path) -> int:
@@ -85,6 +89,7 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
         )
         say(f"{driving.shown(sweep)}: joining; go on later with: sweeprun resume {driving.shown(sweep)}")
     else:
+        _say_notes(spec)
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
         if spec.algorithm.name == "auto":
             say(f"algorithm: auto chose {auto.choose(spec.space, spec.budget.trials).why}")
@@ -103,5 +108,5 @@ def _check_unchanged(sweep: Sweep, spec: SweepFile, file: str) -> None:
     if [change.key for change in changed] == ["budget.trials"] and spec.budget.trials:
         ways.insert(0, f"try so many in all: sweeprun resume {there} --trials {spec.budget.trials}")
     ways.append(f"begin anew: sweeprun start {file} --set name={sweep.name}-2")
-    message = f"{there} goes by another file; what this one would change:\n{listed(changed)}"
+    message = f"{there} is there already, and this file would change it:\n{listed(changed)}"
     raise SweepExists(message, "\n  ".join(ways))

@@ -40,7 +40,7 @@ def test_without_a_script_there_is_an_example_with_one(here: Path, sweeprun: Com
     assert (done.code, done.out) == (0, "")
     assert listed(here) == ["sweep.yaml", "sweeprun.schema.json", "train.py"]
     assert done.err.splitlines()[-4:] == [
-        "wrote sweep.yaml and train.py; next:",
+        "wrote sweep.yaml, train.py, sweeprun.schema.json (for editors); next:",
         "  sweeprun check sweep.yaml --draw 3",
         "  sweeprun start sweep.yaml",
         "  sweeprun best",
@@ -122,7 +122,7 @@ def test_a_script_is_read_and_not_run(here: Path, sweeprun: Command) -> None:
     assert spec.command == ("python", "mine.py", "${args}")
     assert list(spec.parameters) == ["lr"]
     assert done.err.splitlines()[-4:] == [
-        "wrote mine.yaml; next:",
+        "wrote mine.yaml, sweeprun.schema.json (for editors); next:",
         "  sweeprun check mine.yaml --draw 3",
         "  sweeprun start mine.yaml --smoke",
         "  sweeprun start mine.yaml",

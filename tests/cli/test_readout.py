@@ -134,6 +134,8 @@ def test_a_link_to_a_log_and_an_empty_one_are_read(sweeprun: Command, log: Path)
     log.write_text("")
     done = sweeprun("check", "s.yaml", "--metrics", log)
     assert (done.code, lines(done.out)[0]) == (1, f"read 0 of 0 lines of {log}")
+    assert "is empty" in done.err
+    assert "would fail" not in done.err, "an empty log tells nothing about the file"
 
 
 def test_what_wandb_writes_is_no_text_to_be_tried(sweeprun: Command, log: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_sweep_that_ends_well_is_exit_code_0_and_its_best_trials_are_on_stdout
     done = sweeprun("start", write(REPORTS))
     assert done.code == 0
     assert done.out.split()[:2] == ["trial", "loss"]
-    assert "sweeprun resume sweeps/demo --trials N" in done.err
+    assert "to try more: sweeprun resume sweeps/demo --trials 11\n" in done.err
 
 
 def test_a_configuration_that_cannot_be_computed_is_passed_over(write: Command, sweeprun: Command) -> None:
@@ -158,6 +158,13 @@ def test_a_changed_file_is_refused_with_what_changed_and_the_ways_on(write: Comm
     assert "--trials" not in done.err
 
 
+def test_what_the_file_is_taken_for_is_said_once_and_not_to_each_worker(write: Command, sweeprun: Command) -> None:
+    file = write(REPORTS)
+    file.write_text(file.read_text().replace("args: none\n", ""))
+    assert sweeprun("start", file).err.startswith("note: the command has no ${args}")
+    assert "note:" not in sweeprun("start", file).err
+
+
 def test_where_only_the_budget_differs_resume_is_offered_with_it(write: Command, sweeprun: Command) -> None:
     file = write(REPORTS)
     sweeprun("start", file)
@@ -226,7 +233,7 @@ def test_a_finished_sweep_says_so_and_resume_extends_it_by_what_is_missing(write
     sweeprun("start", file)
     again = sweeprun("start", file)
     assert again.code == 0
-    assert "to try more: sweeprun resume sweeps/demo --trials N" in again.err
+    assert "to try more: sweeprun resume sweeps/demo --trials 11\n" in again.err
     assert sweeprun("resume", "demo", "--trials", "3").code == 0
     assert len(json.loads(sweeprun("trials", "demo", "--json").out)["trials"]) == 3
     refused = sweeprun("resume", "demo", "--trials", "2")
