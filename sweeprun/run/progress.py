@@ -17,6 +17,7 @@ from sweeprun.store.metrics import Reader, Row
 from sweeprun.trials import Curve, Measurement, Params, Trial
 
 MAX_POINTS = 512  # of a curve in a record
+MAX_STEP = 2**53 - 1  # above it a float no longer tells one step from the next: what is said there is no count
 MAX_VALUES = 64  # metrics kept with a trial, those of the sweep file first; the rest is in its metrics file
 
 
@@ -241,7 +242,7 @@ def _points(curve: Curve) -> dict[int, dict[str, float]]:
 
 
 def _step(value: float | None) -> int | None:
-    return int(value) if value is not None and math.isfinite(value) and value >= 0 else None
+    return int(value) if value is not None and 0 <= value <= MAX_STEP else None
 
 
 def _fits(value: float) -> bool:

@@ -196,7 +196,9 @@ def _counted(trial: Trial, counts: str | None, progressed: bool) -> Trial:
 def curve_from(record: Mapping[str, Any]) -> Curve:
     """Raises ValueError for a curve that is none."""
     steps = tuple(record["steps"])
-    if any(type(step) is not int for step in steps) or any(a >= b for a, b in pairwise(steps)):
+    if any(type(step) is not int or not 0 <= step < 2**63 for step in steps):
+        raise ValueError("the steps of its curve are no counts")
+    if any(a >= b for a, b in pairwise(steps)):
         raise ValueError("the steps of its curve do not increase")
     if any(len(column) != len(steps) for column in record["values"].values()):
         raise ValueError("a column of its curve is not as long as its steps")

@@ -157,6 +157,13 @@ def test_any_curve_survives(steps: list[int], data: st.DataObject) -> None:
     assert repr(records.curve_from(json.loads(json.dumps(records.curve_record(curve), allow_nan=False)))) == repr(curve)
 
 
+@pytest.mark.parametrize("steps", [[2, 1], [1, 1], [-1], [1.0], ["1"], [True], [2**63]])
+def test_a_curve_whose_steps_are_none_is_refused(steps: list[Any]) -> None:
+    record = {"steps": steps, "values": {"loss": [0.5] * len(steps)}, "firsts": {}}
+    with pytest.raises(ValueError, match="the steps of its curve"):
+        records.curve_from(record)
+
+
 WRONG = st.none() | st.integers(-3, 3) | st.just(10**400) | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
 WRONG |= st.dictionaries(st.text(max_size=3), st.integers(), max_size=2) | st.booleans() | st.floats(-1, 1)
 
