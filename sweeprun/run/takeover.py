@@ -15,7 +15,7 @@ from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store import runs
 from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.store.liveness import Observer
-from sweeprun.trials import Run, Trial
+from sweeprun.trials import Json, Run, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,13 @@ def _read(
     return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, left)
 
 
-def _lives(launcher: list[int | None] | None) -> bool:
-    """Whether the process that command.json names is alive: its pid, and its start time where it had one."""
-    if launcher is None:
-        return False
-    pid, start_time = launcher
-    return pid is not None and start_time is not None and processes.start_time(pid) == start_time
+def _lives(launcher: Json) -> bool:
+    """Whether the process that command.json names, by its pid and its start time, is alive. The program may have
+    written another file in its place."""
+    match launcher:
+        case [int(pid), int(start_time)]:
+            return processes.start_time(pid) == start_time
+    return False
 
 
 def _age(paths: Iterable[Path], started: float) -> float:

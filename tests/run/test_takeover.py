@@ -176,6 +176,13 @@ def test_a_launcher_that_is_dead_or_another_process_by_now_is_not(stage, orphan,
     assert stage.states == ["complete"]
 
 
+@pytest.mark.parametrize("said", [{"launcher": 3}, {"launcher": "torchrun"}, {"launcher": ["a", None, 1]}, [], "junk"])
+def test_a_record_of_its_start_that_the_program_overwrote_keeps_nobody_from_taking_over(stage, orphan, said):
+    orphan().write("command.json", said)
+    list(stage.worker(lambda job: stage.losses(1.0)).work())
+    assert stage.states == ["complete"]
+
+
 def test_a_trial_whose_worker_died_before_it_could_start_anything_is_started(stage, orphan):
     dead = orphan()
     (dead.layout.run(0, 1) / "command.json").unlink()
