@@ -56,7 +56,8 @@ class Drive:
         """Work on the sweep until it ends or we are told to leave; the exit code. The best trials go to stdout."""
         worker = self._driven(sweep, shown(sweep), lambda event: True)
         ended_by = worker.halt.key if worker.halt else ""
-        if ended_by == "trials":
+        found = Ranked.of(sweep)
+        if ended_by == "trials" and found.ranking.trials:
             more = configurations(worker.history.trials) + 10
             say(f"to try more: sweeprun resume {shown(sweep)} --trials {more}")
         elif ended_by in ("switch", "stop", "store", "failures"):
@@ -65,7 +66,6 @@ class Drive:
         failed = [trials[number] for number in queueing.failed(trials, set(FailureClass))]
         if failed:
             say(_failures(failed, shown(sweep)))
-        found = Ranked.of(sweep)
         if self._events != "-":
             found.show()
         if ended_by == "stop" and self._requirement is None:
@@ -163,7 +163,7 @@ def _failures(failed: Sequence[Trial], sweep: str) -> str:
     what = ", ".join(f"{kind} {n} times" if n > 1 else kind for kind, n in kinds.most_common())
     return (
         f"{len(failed)} failed ({what}); why: sweeprun show {sweep} {failed[0].number}\n"
-        f"  after mending: sweeprun resume {sweep} --retry failed"
+        f"  after mending: sweeprun resume {sweep} --retry failed, with --edit FILE where the sweep file was to blame"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -32,7 +33,8 @@ Script = Annotated[Path | None, typer.Option("--from-argparse", help="Propose a 
 def init(path: Where = Path(DEFAULT), script: Script = None) -> None:
     """Write a first sweep file."""
     file = path / DEFAULT if path.is_dir() else path
-    _check_free(file, "take another name: sweeprun init other.yaml")
+    option = [] if script is None else ["--from-argparse", str(script)]
+    _check_free(file, f"take another name: {shlex.join(['sweeprun', 'init', 'other.yaml', *option])}")
     if script is None:
         new, notes, last = _example(file), [], [f"start {file}", "best"]
     else:

@@ -27,16 +27,18 @@ def reported(files: Sequence[Source]) -> Channel | None:
     """The first way that is found; None where a script only prints for people, or nothing."""
     calls = [(source, node) for source in files for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
     packages = {name.split(".")[0] for source in files for name in source.imports()}
-    if "sweeprun" in packages:
-        return _helper(calls)
-    return _json_lines(calls) or _csv(calls, packages) or _trainer(calls, packages) or _fit(calls, packages)
+    helper = _helper(calls) if "sweeprun" in packages else None
+    return helper or _json_lines(calls) or _csv(calls, packages) or _trainer(calls, packages) or _fit(calls, packages)
 
 
 Calls = Sequence[tuple[Source, ast.Call]]
 
 
-def _helper(calls: Calls) -> Channel:
+def _helper(calls: Calls) -> Channel | None:
+    """A script may have its parameters of the helper, and print what it reports."""
     reports = [call for _, call in calls if _called(call) == "report"]
+    if not reports:
+        return None
     names = [keyword.arg for call in reports for keyword in call.keywords if keyword.arg]
     return Channel("file", tuple(_fields(names)), "sweeprun.report")
 

@@ -76,6 +76,12 @@ def test_a_schema_of_another_version_stays(here: Path, sweeprun: Command) -> Non
     assert (here / "sweeprun.schema.json").read_text() == "{}"
 
 
+def test_who_has_a_sweep_file_is_told_how_to_write_the_proposal_elsewhere(here: Path, sweeprun: Command) -> None:
+    (here / "sweep.yaml").write_text("mine")
+    done = sweeprun("init", "--from-argparse", "train.py")
+    assert "sweeprun init other.yaml --from-argparse train.py\n" in done.err
+
+
 @pytest.mark.parametrize("there", ["sweep.yaml", "train.py"])
 def test_nothing_is_overwritten_and_then_nothing_is_written(here: Path, sweeprun: Command, there: str) -> None:
     (here / there).write_text("mine")

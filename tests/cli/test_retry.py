@@ -107,7 +107,7 @@ def test_what_a_limit_keeps_from_running_is_said_with_the_limit(build: Command, 
 
 def test_who_reads_that_something_failed_reads_how_to_run_it_again(swept: Any) -> None:
     assert "1 failed (crash)" in swept.err
-    assert "after mending: sweeprun resume sweeps/demo --retry failed\n" in swept.err
+    assert "after mending: sweeprun resume sweeps/demo --retry failed, with --edit FILE where" in swept.err
 
 
 def test_what_failed_is_run_again_and_nothing_else(swept: Any, sweeprun: Command) -> None:

@@ -102,6 +102,12 @@ def test_the_helper_s_reports_are_known_by_name(found: Read) -> None:
     assert (read.read, read.name, read.goal) == ("file", "val_acc", "maximize")
 
 
+def test_a_script_that_has_only_its_parameters_of_the_helper_is_read_by_what_it_prints(found: Read) -> None:
+    read = found("import sweeprun\np = sweeprun.params(lr=0.1)\nprint(f'Epoch {epoch}: val_loss={loss:.3f}')")
+    assert read.name == "val_loss"
+    assert "regex" in read.read
+
+
 @pytest.mark.parametrize(
     "text",
     [
