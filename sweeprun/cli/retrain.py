@@ -79,7 +79,7 @@ def survives_splitting(words: Iterable[str]) -> bool:
 def _recorded(sweep: Sweep, trial: Trial) -> dict[str, Json] | None:
     """The command of the trial's newest run that had one."""
     for run in range(trial.run, 0, -1):
-        said = runs.read_json(RunFiles(sweep.layout.run(trial.number, run)).command)
+        said = runs.read_start(RunFiles(sweep.layout.run(trial.number, run)), trial)
         if said is not None:
             return said
     return None

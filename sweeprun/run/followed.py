@@ -28,10 +28,10 @@ class Followed:
         for key, trial in open_runs.items():
             if key not in self._open:
                 files = runs.files(self._layout, trial)
-                command = runs.read_json(files.command)
+                command = runs.read_start(files, trial)
                 if command is None:
                     continue  # claimed, not started yet
-                progress = Progress(self._reporting, trial, first, command.get("continues", False))
+                progress = Progress(self._reporting, trial, first, command["continues"])
                 self._open[key] = self._reporting.reader(files, command), progress
             reader, progress = self._open[key]
             rows = reader.read()

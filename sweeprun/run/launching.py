@@ -36,6 +36,7 @@ def prepare(
         named = around(os.environ, protocol)
         argv = command.argv(plan.command, trial.params, plan.args, named)
         said = {
+            "uid": trial.uid,
             "argv": command.argv(plan.command, trial.params, plan.args),
             "program": shutil.which(argv[0], path=environment["PATH"]),
             "cwd": str(plan.workdir),

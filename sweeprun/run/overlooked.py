@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sweeprun.errors import near
 from sweeprun.run.outcome import Traces
@@ -28,18 +27,21 @@ def traces(progress: Progress, reader: Reader, files: RunFiles, trial: Trial, pr
     """What a run left behind that reached `trial`."""
     instead = ""
     if progress.reporting.objective.name not in trial.values:
-        instead = Silence(progress.reporting, files, frozenset(progress.names), reader).told()
+        cwd = (runs.read_start(files, trial) or {}).get("cwd")
+        instead = Silence(progress.reporting, files, frozenset(progress.names), reader, cwd).told()
     return Traces(progressed, last_lines(files.stderr, STDERR_LINES), instead)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A run whose objective was not read. `names` are the metrics that were."""
+    """A run whose objective was not read. `names` are the metrics that were, `cwd` is where the program ran, if that is
+    known."""
 
     reporting: Reporting
     files: RunFiles
     names: frozenset[str]
     reader: Reader
+    cwd: str | None
 
     def told(self) -> str:
         """What there was instead, and how it would be read: for the end of a sentence."""
@@ -96,12 +98,11 @@ class Silence:
     def _without_table(self) -> str:
         if self.reader.paths:
             return f"{self.reader.paths[-1]} holds no row with numbers"
-        command: dict[str, Any] = runs.read_json(self.files.command) or {}
         csv = self.reporting.source.csv
         if Path(csv).is_absolute() or "${" in csv:
             return f"nothing was written to {csv} while it ran"
         missing = f"there was no file {csv} in {self.files.directory}"
-        stray = newest(place(csv, Path(command["cwd"]), {}), self.files.command) if "cwd" in command else None
+        stray = None if self.cwd is None else newest(place(csv, Path(self.cwd), {}), self.files.command)
         if stray is None:
             return f"{missing}: hand that directory to the program, for example as --log-dir ${{env:SWEEPRUN_DIR}}"
         mended = "hand it the directory of its run, for example as --log-dir ${env:SWEEPRUN_DIR} in the command"

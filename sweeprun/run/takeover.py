@@ -38,7 +38,7 @@ def remains(
     if observer.alive(trial.worker):
         return None
     files = runs.files(layout, trial)
-    command = runs.read_json(files.command) or {}
+    command = runs.read_start(files, trial) or {}
     worker = observer.worker(trial.worker)
     if worker is None or worker.here:
         if read_exit(files, trial) is None and _lives(command.get("launcher")):
@@ -68,8 +68,7 @@ def _read(
 
 
 def _lives(launcher: Json) -> bool:
-    """Whether the process that command.json names, by its pid and its start time, is alive. The program may have
-    written another file in its place."""
+    """Whether the process that command.json names, by its pid and its start time, is alive."""
     match launcher:
         case [int(pid), int(start_time)]:
             return processes.start_time(pid) == start_time

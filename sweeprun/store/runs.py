@@ -42,6 +42,13 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def read_start(files: RunFiles, trial: Trial) -> dict[str, Any] | None:
+    """What was recorded of the start of a run of `trial`; None where it was not started. The program may write into its
+    directory too: what is not of this trial is no such record."""
+    said = read_json(files.command)
+    return said if said is not None and said.get("uid") == trial.uid else None
+
+
 def _hand_over(layout: Layout, trial: Trial) -> Path:
     """The trial's checkpoint under this run's name: a stray process of an earlier run cannot write into it."""
     path = layout.checkpoint(trial.number, trial.run)

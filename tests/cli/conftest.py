@@ -104,7 +104,7 @@ class Built:
         files = runs.files(self.sweep.layout, trial)
         program = shutil.which(argv[0], path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
         said = {"argv": list(argv), "program": program, "cwd": str(cwd), "env": env, "devices": []}
-        said |= {"launcher": [1, 1], "continues": False}
+        said |= {"uid": trial.uid, "launcher": [1, 1], "continues": False}
         runs.write_json(files.command, said)
 
     def join(self, pid: int, start_time: int, boot_id: str, pid_namespace: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sweeprun.cli import retrain
+from sweeprun.store import runs
 
 Command = Callable[..., Any]
 
@@ -187,3 +188,16 @@ def test_words_with_blanks_or_wildcards_do_not_survive_splitting() -> None:
     assert retrain.survives_splitting(["--lr=1.0e-05", "--width=[64,32]", "--name=$HOME;x"])
     for word in ("a b", "", "*.py", "a\tb", "what?"):
         assert not retrain.survives_splitting([word])
+
+
+@pytest.mark.parametrize("written", ['{"lr": 0.1, "env": "CartPole-v1"}', "{}", "[]", "junk", '{"uid": "another"}'])
+def test_a_command_that_the_program_wrote_over_is_none(
+    build: Command, sweeprun: Command, program: Path, written: str
+) -> None:
+    sweep = build(source=SOURCE)
+    trial = sweep.ended(0.3)
+    sweep.command(trial, ["python", "echo.py"], program)
+    runs.files(sweep.sweep.layout, trial).command.write_text(written)
+    assert sweeprun("best", "--json").document["trials"][0]["command"] is None
+    assert sweeprun("show", 0).code == 0
+    assert "no run of it left a command that can be read" in sweeprun("best", "-f", "command").err

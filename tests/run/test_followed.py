@@ -21,7 +21,7 @@ def other(stage):
     trial = Trial(0, "uid", TrialState.RUNNING, run=1)
     folder = layout.run(0, 1)
     folder.mkdir(parents=True)
-    (folder / "command.json").write_text('{"continues": false}')
+    (folder / "command.json").write_text('{"uid": "uid", "continues": false}')
 
     def report(*lines, run=1):
         with open(layout.run(0, run) / "metrics.jsonl", "a") as file:
@@ -55,7 +55,7 @@ def test_a_run_that_is_not_started_yet_is_waited_for(other):
     (layout.run(0, 1) / "command.json").unlink()
     report({"epoch": 1, "loss": 2.0})
     assert followed.read([trial], None) == {}
-    (layout.run(0, 1) / "command.json").write_text('{"continues": false}')
+    (layout.run(0, 1) / "command.json").write_text('{"uid": "uid", "continues": false}')
     assert followed.read([trial], None)[0].last_step == 1
 
 

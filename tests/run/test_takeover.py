@@ -36,7 +36,8 @@ class Orphan:
         (self.layout.run(0, self.trial.run) / "metrics.jsonl").write_text(text)
 
     def launcher(self, pid: int, start_time: int | None) -> None:
-        self.write("command.json", {"launcher": [pid, start_time], "continues": True, "gpus": 0.5})
+        said = {"uid": self.trial.uid, "launcher": [pid, start_time], "continues": True, "gpus": 0.5}
+        self.write("command.json", said)
 
     def exit(self, **said: Any) -> None:
         ended = {"code": 0, "signal": None, "ended_by": "program", "seconds": 8.0, "memory_bytes": 7}
@@ -107,7 +108,8 @@ def test_what_a_program_printed_is_read_after_the_death_of_its_worker(stage, orp
 def test_its_csv_file_is_read_where_it_was_looked_for_and_tells_how_long_it_lived(stage, orphan):
     dead = orphan("metrics_from: {csv: '${env:NOT_SET_HERE}/metrics.csv'}\nbudget: 1")
     folder = dead.layout.run(0, 1)
-    dead.write("command.json", {"launcher": None, "continues": True, "gpus": 0.0, "csv": str(folder / "*.csv")})
+    start = {"uid": dead.trial.uid, "launcher": None, "continues": True, "gpus": 0.0, "csv": str(folder / "*.csv")}
+    dead.write("command.json", start)
     (folder / "metrics.csv").write_text("epoch,loss\n1,3.0\n2,2.0\n")
     started = dead.trial.runs[0].started
     os.utime(folder / "metrics.csv", (started + 60, started + 60))
