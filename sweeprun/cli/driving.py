@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import FrameType
 from sweeprun.cli.best import Ranked
 from sweeprun.cli.events import written
 from sweeprun.cli.live import display
+from sweeprun.cli.standing import kinds
 from sweeprun.cli.view import say
 from sweeprun.errors import ExitCode, UsageError
 from sweeprun.expressions import Expression
@@ -159,10 +159,8 @@ class Drive:
 
 
 def _failures(failed: Sequence[Trial], sweep: str) -> str:
-    kinds = Counter(trial.failure.kind.value for trial in failed if trial.failure is not None)
-    what = ", ".join(f"{kind} {n} times" if n > 1 else kind for kind, n in kinds.most_common())
     return (
-        f"{len(failed)} failed ({what}); why: sweeprun show {sweep} {failed[0].number}\n"
+        f"{len(failed)} failed ({kinds(failed)}); why: sweeprun show {sweep} {failed[0].number}\n"
         f"  after mending: sweeprun resume {sweep} --retry failed, with --edit FILE where the sweep file was to blame"
     )
 

@@ -109,6 +109,12 @@ class Standing:
         }
 
 
+def kinds(failed: Sequence[Trial]) -> str:
+    """What they failed of, the most frequent first."""
+    found = Counter(trial.failure.kind.value for trial in failed if trial.failure is not None)
+    return ", ".join(f"{kind} {n} times" if n > 1 else kind for kind, n in found.most_common())
+
+
 def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reached | None) -> tuple[str, str]:
     left = Counter(trial.state for trial in trials if trial.state in _OPEN)
     # Under the limit of trials those that wait are still to be run; under any other one they are not.

@@ -11,7 +11,7 @@ import typer
 
 from sweeprun.cli.columns import varying
 from sweeprun.cli.options import AsJson
-from sweeprun.cli.standing import Standing
+from sweeprun.cli.standing import Standing, kinds
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import is_terminal, moment, pairs, redraw, short, span, table, write, write_document
 from sweeprun.errors import UsageError
@@ -80,6 +80,9 @@ def _lines(standing: Standing) -> Iterator[tuple[str, str]]:
         yield "worker", f"{unseen.worker.host} pid {unseen.worker.pid}, not seen since {moment(unseen.since)}"
     waiting = [(f"trial {trial.number}", trial.because) for trial in standing.having(TrialState.WAITING)]
     yield from _first("waiting", waiting)
+    failed = standing.having(TrialState.FAILED)
+    if failed:
+        yield "failed", f"{kinds(failed)}; the newest, trial {failed[-1].number}: {failed[-1].because}"
     damaged = [(f"trial {trial.number}", trial.why) for trial in standing.trials if trial.damaged]
     yield from _first("damaged", damaged)
     strangers = [(str(path), "does not belong here") for path in standing.sweep.strangers]

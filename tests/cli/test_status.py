@@ -36,6 +36,15 @@ def test_a_sweep_with_a_living_worker_is_running(build: Command, sweeprun: Comma
     assert (worker["uuid"], worker["pid"], worker["host"], worker["here"]) == (uuid, os.getpid(), "thishost", True)
 
 
+def test_what_trials_failed_of_is_added_up_and_the_newest_is_named(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    assert "\nfailed " not in sweeprun("status").out
+    sweep.failed("exit code 1")
+    sweep.failed("exit code 2: no such layer")
+    [line] = [line for line in sweeprun("status").out.splitlines() if line.startswith("failed")]
+    assert line.split(maxsplit=1)[1] == "crash 2 times; the newest, trial 1: exit code 2: no such layer"
+
+
 def test_a_sweep_whose_worker_died_is_stopped_and_its_trial_waits_to_be_taken_over(
     build: Command, sweeprun: Command
 ) -> None:
