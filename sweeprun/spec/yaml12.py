@@ -296,4 +296,6 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "this is no YAML"
     if "'\\t'" in problem:
         return "a tab cannot start a token in YAML; indent with spaces"
+    if "unknown escape character" in problem:
+        return f"{problem} in double quotes; in single quotes, '...', a backslash is itself"
     return f"{error.context}: {problem}" if error.context else problem

@@ -252,5 +252,5 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"cannot write {error.filename or path}: {error.strerror} (errno {error.errno})",
-            "make room or give permission, then: sweeprun resume",
+            "make room or give permission, then repeat the command",
         ) from error
