@@ -116,7 +116,7 @@ def test_what_yaml_1_2_or_safety_forbids_is_refused_in_place(text, message, posi
 def test_a_pattern_in_double_quotes_is_told_to_stand_in_single_ones():
     error = failure('metrics_from: {regex: "epoch (\\d+)"}')
     assert "in single quotes, '...', a backslash is itself" in error.message
-    assert (error.line, error.column) == (1, 31)
+    assert (error.line, error.column) == (1, 32)
 
 
 def test_an_impossible_escape_is_refused():
