@@ -76,7 +76,8 @@ class Orphan:
         (self.stage.sweep().layout.run(self.number, 1) / name).write_text(json.dumps(document) + "\n")
 
     def launcher(self, pid: int) -> None:
-        self.write("command.json", {"launcher": [pid, processes.start_time(pid)], "continues": False, "gpus": 0.5})
+        said = {"launcher": [pid, processes.start_time(pid)], "continues": False, "gpus": 0.5}
+        self.write("command.json", {"uid": self.stage.trials[self.number].uid, **said})
 
     def ended(self) -> None:
         """Its program has ended by itself."""
