@@ -9,6 +9,7 @@ from sweeprun.errors import near
 from sweeprun.run.outcome import Traces
 from sweeprun.run.printed import propose
 from sweeprun.run.progress import Progress, Reporting
+from sweeprun.spec.yaml_text import flow
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.matches import plain
@@ -102,6 +103,10 @@ class Silence:
         if Path(csv).is_absolute() or "${" in csv:
             return f"nothing was written to {csv} while it ran"
         missing = f"there was no file {csv} in {self.files.directory}"
+        other = newest(place("**/*.csv", self.files.directory, {}), self.files.command)
+        if other is not None:
+            there = str(other.relative_to(self.files.directory))
+            return f"{missing}, and there was {there}: say metrics_from: {flow({'csv': there})}"
         stray = None if self.cwd is None else newest(place(csv, Path(self.cwd), {}), self.files.command)
         if stray is None:
             return f"{missing}: hand that directory to the program, for example as --log-dir ${{env:SWEEPRUN_DIR}}"

@@ -95,6 +95,11 @@ def test_a_csv_file_that_is_not_there_is_named_with_the_place(told, stage):
     assert why.startswith(f"there was no file logs/metrics.csv in {run}: hand that directory to the program")
 
 
+def test_a_csv_file_of_another_name_is_pointed_to(told):
+    why = told(prints("epoch,loss\n1,0.5\n", "log 1.csv"), metrics_from="{csv: '**/metrics.csv'}")
+    assert why.endswith(", and there was log 1.csv: say metrics_from: {csv: log 1.csv}")
+
+
 def test_a_csv_file_that_went_into_the_workdir_is_found(told, stage):
     stray = stage.directory.parent / "logs" / "version_3" / "metrics.csv"
 
