@@ -19,8 +19,8 @@ from sweeprun.run.budget import Halt, Reached
 from sweeprun.run.claim import Claims, Nothing
 from sweeprun.run.events import Event
 from sweeprun.run.fence import Fence
-from sweeprun.run.followed import Followed
 from sweeprun.run.halting import Halting, Switch
+from sweeprun.run.knowledge import Knowledge
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
@@ -30,14 +30,13 @@ from sweeprun.run.readiness import check_environment
 from sweeprun.run.spawning import Spawning
 from sweeprun.store.liveness import Membership, Observer
 from sweeprun.store.sweep import StopRequest, Sweep
-from sweeprun.trials import Measurement, Trial, TrialState
+from sweeprun.trials import Measurement, Trial
 
 __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.2
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
 EXHAUSTED = "every configuration of the space has been tried"
-UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
 
 
 class Worker:
@@ -75,15 +74,10 @@ class Worker:
         self.plan = plan
         self._halting.adopt(plan)
         self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
-        self._followed = Followed(self._sweep.layout, plan.reporting)
+        self._known = Knowledge(self._sweep, plan, self._me)
         self._news = News()
-        self._know(History(plan.space, plan.objectives, self._sweep.trials()))
         self._exhausted = False
         self._fruitless: History | None = None
-
-    def _know(self, history: History) -> None:
-        self._history = history
-        self._underway = tuple(trial for trial in history.trials if trial.state in UNDERWAY)
 
     def work(self) -> Iterator[Event]:
         """Work until the sweep is finished or we are asked to leave. `halt` says in the end why."""
@@ -115,7 +109,7 @@ class Worker:
     @property
     def history(self) -> History:
         """The trials as this worker knows them, its own running ones as fresh as their metrics."""
-        return self._history
+        return self._known.history
 
     # ---- what has changed
 
@@ -123,32 +117,21 @@ class Worker:
         """Take in what others did. A directory that cannot be read now is trouble like one that cannot be written."""
         try:
             self._read()
-            self.halt = self._halting.reached(self._history)
+            self.halt = self._halting.reached(self.history)
         except StoreError as error:
             self._ledger.refused(error)
             self.halt = self._halting.stuck() or self.halt
 
     def _read(self) -> None:
-        if len(self._sweep.edits) > self.plan.n_edits:
-            plan = Plan.load(self._sweep)
+        plan = self._known.changed_plan()
+        if plan is not None:
             check_environment(plan)  # who lacks what is needed now leaves, before it claims a trial in vain
             self._adopt(plan)
             self._changed = f"the sweep was changed, and goes by {self._sweep.layout.edit(plan.n_edits)} from now on"
-        trials = self._sweep.trials()
-        for live in self._live.values():
-            current = trials[live.record.number]
-            if live.owned and (current.worker != self._me or current.n != live.record.n):
-                live.owned = False
-                # Whoever owns it now has its checkpoint: nothing that this process may still save would count.
-                self._ask(live, "drop", f"worker {current.worker[:8]} has taken it over", grace_s=0.0)
-            elif live.owned:
-                trials[live.record.number] = live.trial
-        if self.plan.needs_curves:
-            others = [t for t in trials if t.state is TrialState.RUNNING and t.number not in self._live]
-            for number, trial in self._followed.read(others, self.plan.reporting.first_step(trials)).items():
-                trials[number] = trial
-        if tuple(trials) != self._history.trials:  # most turns of the loop bring nothing new
-            self._know(self._history.advance(trials))
+        for live in self._known.refresh(self._live):
+            live.owned = False
+            # Whoever owns it now has its checkpoint: nothing that this process may still save would count.
+            self._ask(live, "drop", "another worker has taken it over", grace_s=0.0)
 
     def _over(self) -> bool:
         if self._live:
@@ -156,8 +139,8 @@ class Worker:
         if self._ledger.owed:
             return self._ledger.trouble is not None and self._halting.impatient
         if self.halt is not None and self.halt.key != "trials":
-            return not (self.halt.ends_sweep and self._claims.orphaned(self._underway, ()))
-        return (self.halt is not None or self._exhausted) and not self._underway
+            return not (self.halt.ends_sweep and self._claims.orphaned(self._known.underway, ()))
+        return (self.halt is not None or self._exhausted) and not self._known.underway
 
     # ---- starting
 
@@ -178,10 +161,10 @@ class Worker:
     def _next_job(self, lease: Lease) -> Job | None:
         """A trial that is ours, ready to start; None where there is none now or the disk refuses."""
         try:
-            trial = self._claims.next(self._history, self._live.keys(), self._halting.may_create)
+            trial = self._claims.next(self.history, self._live.keys(), self._halting.may_create)
             if isinstance(trial, Nothing):
                 if self._ledger.trouble is None:
-                    self._exhausted, self._fruitless = trial.exhausted, self._history
+                    self._exhausted, self._fruitless = trial.exhausted, self.history
                 return None
             job, self._live[trial.number] = self._prepared(trial, lease)
         except StoreError as error:
@@ -191,7 +174,7 @@ class Worker:
         return job
 
     def _prepared(self, trial: Trial, lease: Lease) -> tuple[Job, Live]:
-        first = self.plan.reporting.first_step(self._history.trials)
+        first = self.plan.reporting.first_step(self.history.trials)
         return launching.prepare(self.plan, self._sweep, trial, lease, self._executor, first, self._clock())
 
     def _may_start(self) -> bool:
@@ -200,14 +183,14 @@ class Worker:
         if self._ledger.trouble is not None or self._spawning.paused:
             return False
         # The lock is not taken for nothing: where there was nothing to claim, something must have changed.
-        return self._history is not self._fruitless or self._claims.orphaned(self._underway, self._live.keys())
+        return self.history is not self._fruitless or self._claims.orphaned(self._known.underway, self._live.keys())
 
     def _bury(self) -> None:
         """See to what the dead have left though nothing is begun any more: no trial stays running for ever."""
         if self.halt is None or not self.halt.ends_sweep:
             return
         try:
-            self._claims.bury(self._history, self._live.keys())
+            self._claims.bury(self.history, self._live.keys())
         except StoreError as error:
             self._ledger.refused(error)
 
@@ -258,10 +241,8 @@ class Worker:
         return Event("metric", live.trial, {"step": measurement.step, "values": dict(measurement.values)})
 
     def _judge(self, live: Live) -> None:
-        trials = list(self._history.trials)
-        trials[live.record.number] = live.trial
-        self._history = self._history.advance(trials)
-        verdict = self.plan.pruner.verdict(live.trial, self._history)
+        self._known.note(live.trial)
+        verdict = self.plan.pruner.verdict(live.trial, self.history)
         if verdict.action is Action.STOP:
             self._ask(live, "prune", verdict.reason)
 
@@ -295,7 +276,7 @@ class Worker:
         if self._n_settled >= TIDY_EVERY:
             self._n_settled = 0
             self._ledger.tidy()
-        return self._news.told(settled, self._history)
+        return self._news.told(settled, self.history)
 
     def _leave(self) -> list[Event]:
         """End what runs and say what became of it; returns what there is to tell, if anybody still listens."""
