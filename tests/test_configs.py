@@ -68,7 +68,7 @@ def test_editors_find_its_schema(file: Path) -> None:
 def test_two_of_its_trials_run_to_a_value(file: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the recipes need the extra `recipes`")
     pytest.importorskip("sklearn", reason="the recipes need the extra `recipes`")
-    short = ["--set", "budget=2"]
+    short = ["--set", "budget=2", "--set", "resources.slots=2", "--set", "resources.cpus=1"]  # both at once
     if "epochs" in SweepFile.load(file).parameters:
         short += ["--set", "parameters.epochs=2"]
     run = [sys.executable, "-c", "from sweeprun.cli import main; main()"]
