@@ -1,4 +1,5 @@
-"""`${env:X}` in a sweep file: a variable of whoever starts the sweep, or one that each trial is given."""
+"""`${env:X}` in a sweep file: a variable of whoever starts the sweep, or one that each trial is given. `$${` is `${` of
+the program's own language, such as Hydra's."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 
 from sweeprun.errors import SweepFileError
 
-VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+VARIABLE = re.compile(r"(?<!\$)\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 OURS = "SWEEPRUN_"
 GIVEN = (  # to every run of every trial; what is given to some only cannot stand in a command
     "SWEEPRUN_PROTOCOL",
@@ -28,13 +29,18 @@ GIVEN_TO_SOME = ("SWEEPRUN_UNTIL", "SWEEPRUN_STEP_FIRST")
 def expand(written: str, environment: Mapping[str, str]) -> str:
     """`written` with each `${env:X}` replaced. Raises SweepFileError for a variable that is not set."""
 
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in environment:
-            message = f"${{env:{match[1]}}} is used, but {match[1]} is not set"
-            raise SweepFileError(message, hint=f"export {match[1]}=...")
-        return environment[match[1]]
+    def value(name: str) -> str:
+        if name not in environment:
+            raise SweepFileError(f"${{env:{name}}} is used, but {name} is not set", hint=f"export {name}=...")
+        return environment[name]
 
-    return VARIABLE.sub(value, written)
+    parts = VARIABLE.split(written)  # text and names take turns
+    return "".join(value(part) if i % 2 else unescaped(part) for i, part in enumerate(parts))
+
+
+def unescaped(text: str) -> str:
+    """Text without macros as the program is to see it."""
+    return text.replace("$${", "${")
 
 
 def around(inherited: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:

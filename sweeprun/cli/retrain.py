@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sweeprun.cli.view import unsafe
-from sweeprun.macros import GIVEN, VARIABLE
+from sweeprun.macros import GIVEN, VARIABLE, unescaped
 from sweeprun.run import command, wandb
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
@@ -111,7 +111,7 @@ def _given(recorded: Mapping[str, str]) -> dict[str, str]:
 def _expanded(word: str, given: Mapping[str, str]) -> str:
     """`word` with each `${env:X}` as it is `given`, or else left to the reader's shell."""
     parts = VARIABLE.split(word)  # text and names take turns
-    named = [given.get(part, f'"${part}"') if i % 2 else part for i, part in enumerate(parts)]
+    named = [given.get(part, f'"${part}"') if i % 2 else unescaped(part) for i, part in enumerate(parts)]
     written = [part if i % 2 or not part else quoted(part) for i, part in enumerate(named)]
     return "".join(written) or "''"
 

@@ -14,7 +14,7 @@ from sweeprun.spec.fields import one_of
 from sweeprun.spec.words import shown, with_hint
 from sweeprun.trials import Json
 
-_MACRO = re.compile(r"\$\{([^}]*)\}")
+_MACRO = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -27,15 +27,16 @@ def _command(value: Json) -> tuple[str, ...]:
         raise ValueError(f"must be text, or a list of texts (quote numbers), not {shown(value)}")
     for word in words:
         check_macros(word, ("args",))
-    if sum(word.count("${args}") for word in words) > 1:
+    with_args = [word for word in words for macro in _MACRO.findall(word) if macro == "args"]
+    if len(with_args) > 1:
         raise ValueError("may hold ${args} once")
-    if any("${args}" in word and word != "${args}" for word in words):
+    if any(word != "${args}" for word in with_args):
         raise ValueError("must have ${args} as a word of its own")
     return tuple(words)
 
 
 def check_macros(text: str, allowed: tuple[str, ...]) -> None:
-    """Raises ValueError for a macro that is none of `allowed` and no `${env:NAME}`."""
+    """Raises ValueError for a macro that is none of `allowed` and no `${env:NAME}`; `$${` begins none."""
     for written in _MACRO.finditer(text):
         macro = written[1]
         variable = VARIABLE.fullmatch(written[0])
@@ -46,7 +47,8 @@ def check_macros(text: str, allowed: tuple[str, ...]) -> None:
         if macro not in allowed and variable is None:
             known = ", ".join(f"${{{name}}}" for name in (*allowed, "env:NAME"))
             message = f"must hold no other macro than {known}, not ${{{macro}}}"
-            raise ValueError(with_hint(message, near(macro, allowed)))
+            own = f"$${{{macro}}} is ${{{macro}}} for the program itself"
+            raise ValueError(with_hint(message, near(macro, allowed) or own))
 
 
 def _env(value: Json) -> dict[str, str]:

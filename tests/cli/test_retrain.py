@@ -106,6 +106,15 @@ def test_what_the_command_names_of_its_run_is_what_it_was_given_but_for_the_plac
     assert second[2] != first[2], "each time anew"
 
 
+def test_a_macro_of_the_programs_own_is_no_variable_of_the_shell(
+    build: Command, sweeprun: Command, program: Path
+) -> None:
+    sweep = build(source=SOURCE)
+    trial = sweep.ended(0.3, text="a")
+    sweep.command(trial, ["python", "echo.py", "dir=$${env:HOME}", "--text=a"], program)
+    assert pasted(sweeprun("best", "-f", "command").out)[1] == ["dir=${env:HOME}", "--text=a"]
+
+
 @pytest.mark.parametrize(
     ("style", "words"),
     [

@@ -85,6 +85,13 @@ def test_variables_are_expanded_in_the_template_and_never_in_a_value():
     assert argv(("${env:P}", "${args}"), {"x": "${args}"}, "space", {"P": "${env:P}"}) == ["${env:P}", "--x", "${args}"]
 
 
+def test_two_dollars_are_one_of_the_programs_own_macros():
+    command = ("p", "dir=$${now:%Y}/${env:X}", "$${env:X}", "${args}")
+    words = argv(command, {"x": "$${y}"}, "equals", {"X": "$${z}"})
+    assert words == ["p", "dir=${now:%Y}/$${z}", "${env:X}", "--x=$${y}"]
+    assert argv(command[:2], {}, "equals") == ["p", "dir=$${now:%Y}/${env:X}"], "records show what is written"
+
+
 def test_records_show_the_template_unexpanded():
     assert argv(("--token", "${env:TOKEN}"), {}, "equals") == ["--token", "${env:TOKEN}"]
 

@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ("command: a ${args} ${args}", "command may hold ${args} once", None),
         ("command: a --x=${args}", "command must have ${args} as a word of its own", None),
         ("command: a ${arg}", "not ${arg}; did you mean 'args'?", None),
-        ("command: a ${program}", "not ${program}", None),
+        ("command: a ${program}", "not ${program}; $${program} is ${program} for the program itself", None),
         ("args: none", "must not have ${args} in its command where args is none", None),
         ("env: {SWEEPRUN_X: 1}", "none of them SWEEPRUN_*", None),
         ("env: {A: [1]}", "env must give A a text or a number", None),
