@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
+from sweeprun.errors import near
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Goal
 from sweeprun.spec.command import check_macros
@@ -30,7 +31,7 @@ from sweeprun.spec.fields import (
     Text,
     one_of,
 )
-from sweeprun.spec.words import shown
+from sweeprun.spec.words import shown, with_hint
 from sweeprun.trials import FailureClass, Json
 
 
@@ -229,7 +230,8 @@ def _metrics_from(value: Json) -> Json:
     if value in ("file", "stdout", "wandb"):
         return value
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("regex", "csv"):
-        raise ValueError(f"must be file, stdout, wandb, {{regex: ...}} or {{csv: path}}, not {shown(value)}")
+        message = f"must be file, stdout, wandb, {{regex: ...}} or {{csv: path}}, not {shown(value)}"
+        raise ValueError(with_hint(message, near(str(value), ("file", "stdout", "wandb"))))
     [(kind, said)] = value.items()
     several = kind == "regex" and isinstance(said, list | tuple) and len(said) > 0
     for text in said if several else (said,):

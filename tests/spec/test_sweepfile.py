@@ -128,6 +128,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ("metrics_from: {regex: '('}", "metrics_from regex '(' cannot be read", None),
         ("metrics_from: {regex: 'a'}", "names no group", None),
         ("metrics_from: log", "metrics_from must be file, stdout", None),
+        ("metrics_from: stdot", "not 'stdot'; did you mean 'stdout'?", None),
         ("metrics_from: {regex: []}", "metrics_from regex must be a pattern, or a list of them, not []", None),
         ("metrics_from: {regex: ['(?P<a>.)', 3]}", "regex must be a pattern, or a list of them, not 3", None),
         ("metrics_from: {regex: ['(?P<a>.)', '(']}", "metrics_from regex '(' cannot be read", None),
