@@ -26,6 +26,7 @@ STYLES = {  # what follows `args` in a macro's name: how the arguments are writt
 _KNOWN = ("env", "interpreter", "program", *(f"args{ending}" for ending in STYLES))
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"\$\{envvar:([A-Za-z_][A-Za-z0-9_]*)\}")
+_OF_THE_PROGRAM = re.compile(r"\$\{(?!envvar:)")
 _ASSIGNMENT_OR_OPTION = re.compile(r"-.*|[A-Za-z_][A-Za-z0-9_]*=.*")
 _SHELL = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"})
 _PATH = ("command",)
@@ -142,16 +143,14 @@ class _Words:
         self.draft.refuse(_PATH, origin, message, "add `program: train.py`")
 
     def plain(self, word: str, origin: KeyPath) -> str:
-        known = _VARIABLE.sub(r"${env:\1}", word)
+        for other in _MACRO.finditer(word):
+            if other[1] in _KNOWN:
+                why = "W&B replaces a macro only where it is a word of its own"
+                hint = "write one word of the command in each item of the list"
+                self.draft.refuse(_PATH, origin, f"command: {shown(word)} has {other[0]} in it; {why}", hint)
+        known = _VARIABLE.sub(r"${env:\1}", _OF_THE_PROGRAM.sub("$${", word))
         if known != word:
             self.draft.note(_PATH, origin, f"command: {word}", known)
-        for other in _MACRO.finditer(_VARIABLE.sub("", word)):
-            why = "W&B replaces a macro only where it is a word of its own"
-            hint = "write one word of the command in each item of the list"
-            if other[1] not in _KNOWN:
-                why = "sweeprun has no such macro, and cannot hand it over as it is written"
-                hint = "set it where the program keeps its configuration"
-            self.draft.refuse(_PATH, origin, f"command: {shown(word)} has {other[0]} in it; {why}", hint)
         if word in _SHELL:
             why = "no shell reads the command, here or with W&B"
             self.draft.note(_PATH, origin, f"command: {word}", "an argument of the program", why)

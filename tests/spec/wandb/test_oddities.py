@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeprun.errors import SweepFileError
+from sweeprun.run.command import argv
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 
 HERE = Path(__file__).parent
@@ -150,10 +151,10 @@ def test_a_command_in_one_text_is_split():
     assert any("W&B itself ignores a command that is no list" in note for note in sweep.notes)
 
 
-def test_a_macro_of_the_programs_own_is_refused():
-    error = refusal("interpolation")
-    assert error.line == 6
-    assert "has ${now:%Y%m%d} in it; sweeprun has no such macro" in error.message
+def test_a_macro_of_the_programs_own_is_handed_over():
+    sweep = load("interpolation")
+    assert argv(sweep.command, {}, sweep.args, {})[-1] == "hydra.run.dir=runs/${now:%Y%m%d}"
+    assert any("command: hydra.run.dir=runs/${now:%Y%m%d} -> " in note for note in sweep.notes)
 
 
 def test_no_shell_reads_a_command_but_env_does():
