@@ -115,10 +115,14 @@ class History:
         return len({found.key for trial in self._readable if (found := self._configuration(trial)).listed})
 
     @cached_property
+    def inside(self) -> tuple[Trial, ...]:
+        """The trials that are points of the space, by number; an edited space may hold only some."""
+        return tuple(trial for trial in self._readable if self._configuration(trial).point is not None)
+
+    @cached_property
     def points(self) -> tuple[Floats, Flags]:
-        """The trials that are points of the space, by number: `U (n, d)` in the unit cube, and which coordinates of
-        each are active, (n, d)."""
-        points = [found.point for trial in self._readable if (found := self._configuration(trial)).point is not None]
+        """Where the trials `inside` are: `U (n, d)` in the unit cube, and which coordinates are active, (n, d)."""
+        points = [point for trial in self.inside if (point := self._configuration(trial).point)]
         shape = len(points), len(self.space.parameters)
         U = np.array([u for u, _ in points], dtype=np.float64).reshape(shape)
         return U, np.array([active for _, active in points], dtype=np.bool_).reshape(shape)

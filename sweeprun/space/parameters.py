@@ -52,6 +52,11 @@ class FloatParameter:
             return 1
         return None if self.step is None else _cells(self.low, self.high, self.step)
 
+    @property
+    def edges(self) -> tuple[float, ...] | None:
+        """The borders of the cells, from 0 to 1 (size + 1); None where it is continuous."""
+        return None if self.size is None else _even_edges(self.size)
+
     def to_unit(self, value: Json) -> float:
         if self.size == 1:
             return 0.5
@@ -116,6 +121,14 @@ class IntParameter:
     def size(self) -> int:
         return (self.high - self.low) // self.step + 1
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The borders of the cells, from 0 to 1 (size + 1)."""
+        if not self.log:
+            return _even_edges(self.size)
+        inner = (math.log((value + 0.5) / (self.low - 0.5)) / self._log_width for value in range(self.low, self.high))
+        return (0.0, *inner, 1.0)
+
     def to_unit(self, value: Json) -> float:
         if self.log:
             return _clipped(math.log(value / (self.low - 0.5)) / self._log_width)
@@ -167,6 +180,11 @@ class CategoricalParameter:
     def size(self) -> int:
         return len(self.choices)
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The borders of the cells, from 0 to 1 (size + 1)."""
+        return self._edges
+
     def to_unit(self, value: Json) -> float:
         i = self._index[identity(value)]
         return (self._edges[i] + self._edges[i + 1]) / 2
@@ -182,6 +200,10 @@ class CategoricalParameter:
 
 
 Parameter = FloatParameter | IntParameter | CategoricalParameter
+
+
+def _even_edges(n_cells: int) -> tuple[float, ...]:
+    return tuple(cell / n_cells for cell in range(n_cells + 1))
 
 
 def _cell(u: float, n_cells: int) -> int:
