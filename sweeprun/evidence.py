@@ -50,9 +50,9 @@ def _mean_levels(levels: Floats, group: Integers, n: int) -> Floats:
 def _levels(history: History, trials: Sequence[Trial]) -> Floats:
     """The loss of each trial at the highest step that enough of them share: NaN where pending, infinity where failed.
 
-    A complete trial has come to every step. One that has not come so far gets the loss there of the first who was no
-    better than it at its own last step: so it is good or bad by comparison with others at equal steps, and never for
-    having been stopped.
+    A complete trial has come to every step. One that has not come so far is placed by those that have: it gets the
+    loss there that answers to its own at its last step. So it is good or bad by comparison with others at equal steps,
+    and never for having been stopped.
     """
     reach = np.array([_reach(history, trial) for trial in trials])
     failed = np.array([_is_failure(history, trial) for trial in trials], dtype=bool)
@@ -95,7 +95,10 @@ def _level(history: History, trial: Trial, step: float) -> float:
 
 
 def _placed(history: History, behind: Sequence[Trial], leading: Sequence[Trial], levels: Floats) -> Floats:
-    """The level of each trial that is `behind`, by its rank among the `leading` ones, which have these `levels`."""
+    """The level of each trial that is `behind`, from what the `leading` ones, of these `levels`, had at its last step.
+
+    NaN where none of them reported by then.
+    """
     metric = history.objectives[0]
     curves = [history.curve(trial, metric) for trial in behind]
     steps = np.unique([curve.steps[-1] for curve in curves])
@@ -107,8 +110,16 @@ def _placed(history: History, behind: Sequence[Trial], leading: Sequence[Trial],
     placed = np.full(len(behind), np.nan)
     for i, curve in enumerate(curves):
         column = table[:, np.searchsorted(steps, curve.steps[-1])]
-        compared = ~np.isnan(column)
+        compared = np.isfinite(column) & np.isfinite(levels)
         if compared.any():
-            rank = int(np.sum(column[compared] < curve.best[-1]))
-            placed[i] = np.sort(levels[compared])[min(rank, compared.sum() - 1)]
+            placed[i] = _translated(float(curve.best[-1]), np.sort(column[compared]), np.sort(levels[compared]))
     return placed
+
+
+def _translated(loss: float, early: Floats, late: Floats) -> float:
+    """What rank for rank answers to `loss` among the losses `early` (k,) in `late` (k,), both ascending and finite.
+
+    Linear between them; beyond them it keeps its distance.
+    """
+    beyond = min(loss - early[0], 0.0) + max(loss - early[-1], 0.0)
+    return float(np.interp(loss, early, late) + beyond)

@@ -95,6 +95,7 @@ def test_a_trial_outside_an_edited_space_is_known_but_not_of_the_space(make_tria
     assert len(history.keys) == 2
     assert history.n_tried == 1
     assert len(history.points[0]) == 1
+    assert history.inside == history.trials[1:]
 
 
 def test_a_value_off_the_grid_exhausts_no_grid(make_trial: MakeTrial) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sweeprun.errors import SpaceError
+from sweeprun.samplers.tpe import TPESampler
 from sweeprun.space import Space
 
 
@@ -19,13 +20,15 @@ class Choice:
 def choose(space: Space, n_trials: int | None) -> Choice:
     """The sampler for `space` and a budget of `n_trials` configurations (None: no limit)."""
     size = _countable_size(space)
-    if size is None:
-        return Choice("random", "random: more configurations than can be counted")
-    if n_trials is None:
+    if size is not None and n_trials is None:
         return Choice("grid", f"grid: {size} configurations in all, and no budget of trials")
-    if size <= n_trials:
+    if size is not None and n_trials is not None and size <= n_trials:
         return Choice("grid", f"grid: the budget of {n_trials} trials covers all {size} configurations")
-    return Choice("random", f"random: the budget of {n_trials} trials covers a part of the {size} configurations")
+    startup = TPESampler().startup
+    if n_trials is not None and n_trials <= startup:
+        return Choice("random", f"random: a budget of {n_trials} trials is too small to learn from")
+    many = "more configurations than can be counted" if size is None else f"{size} configurations, a part of them tried"
+    return Choice("tpe", f"tpe: {many}; after {startup} random trials it goes where the good ones were")
 
 
 def _countable_size(space: Space) -> int | None:

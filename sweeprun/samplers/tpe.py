@@ -12,7 +12,7 @@ from pydantic import Field
 from sweeprun.evidence import Evidence
 from sweeprun.history import Flags, Floats, History, Integers
 from sweeprun.numerics.parzen import Axis, Mixture
-from sweeprun.samplers._untried import find_rare, is_new
+from sweeprun.samplers._untried import find_rare
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
 from sweeprun.space import CategoricalParameter, Parameter, Space
@@ -47,10 +47,9 @@ class TPESampler(Sampler):
     gamma: float = Field(default=0.15, gt=0, lt=1, description="the share of the trials that is good; 25 at most")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
-        evidence = Evidence.of(history)
-        if len(evidence.losses) < self.startup:
+        if len(history.inside) < self.startup:
             return RandomSampler().suggest(history, rng)
-        space = history.space
+        space, evidence = history.space, Evidence.of(history)
         branches = [_Branch.of(coordinates, evidence, space, self.gamma) for coordinates in _nodes(space)]
         best = _best(self._drawn(history, branches, rng), branches, space)
         found = find_rare(history, rng) if best is None else best
@@ -58,13 +57,13 @@ class TPESampler(Sampler):
 
     def _drawn(self, history: History, branches: list[_Branch], rng: np.random.Generator) -> list[Params]:
         """As many new configurations as asked for, fewer where they are rare."""
-        found: list[Params] = []
+        space, found = history.space, list[Params]()
         for _ in range(_ROUNDS):
-            U = np.empty((self.candidates, len(history.space.parameters)))
+            U = np.empty((self.candidates, len(space.parameters)))
             for branch in branches:
                 U[:, branch.coordinates] = branch.good.draw(rng, self.candidates)
-            drawn = (history.space.decode(u) for u in U)
-            found += [params for params in drawn if is_new(params, history)]
+            drawn = (space.decode(u) for u in U)
+            found += [params for params in drawn if space.key(params) not in history.keys and space.satisfies(params)]
             if len(found) >= self.candidates:
                 break
         return found[: self.candidates]

@@ -20,15 +20,17 @@ UNCOUNTABLE = Space(  # finite, and more dependent combinations than are gone th
     ("space", "n_trials", "name"),
     [
         (TWELVE, 12, "grid"),
-        (TWELVE, 11, "random"),
+        (TWELVE, 11, "tpe"),
+        (TWELVE, 10, "random"),
         (TWELVE, None, "grid"),
-        (ENDLESS, 12, "random"),
-        (ENDLESS, None, "random"),
-        (UNCOUNTABLE, 10**6, "random"),
-        (UNCOUNTABLE, None, "random"),
+        (ENDLESS, 11, "tpe"),
+        (ENDLESS, 10, "random"),
+        (ENDLESS, None, "tpe"),
+        (UNCOUNTABLE, 10**6, "tpe"),
+        (UNCOUNTABLE, None, "tpe"),
     ],
 )
-def test_a_finite_space_that_fits_the_budget_is_a_grid_and_all_else_random(
+def test_a_space_that_fits_the_budget_is_a_grid_a_tiny_budget_is_random_and_all_else_is_learnt_from(
     space: Space, n_trials: int | None, name: str
 ) -> None:
     choice = choose(space, n_trials)
@@ -41,9 +43,17 @@ def test_a_finite_space_that_fits_the_budget_is_a_grid_and_all_else_random(
     [
         (TWELVE, 12, "grid: the budget of 12 trials covers all 12 configurations"),
         (TWELVE, None, "grid: 12 configurations in all, and no budget of trials"),
-        (TWELVE, 5, "random: the budget of 5 trials covers a part of the 12 configurations"),
-        (ENDLESS, 5, "random: more configurations than can be counted"),
-        (ENDLESS, None, "random: more configurations than can be counted"),
+        (TWELVE, 5, "random: a budget of 5 trials is too small to learn from"),
+        (
+            TWELVE,
+            11,
+            "tpe: 12 configurations, a part of them tried; after 10 random trials it goes where the good ones were",
+        ),
+        (
+            ENDLESS,
+            None,
+            "tpe: more configurations than can be counted; after 10 random trials it goes where the good ones were",
+        ),
     ],
 )
 def test_the_reason_is_one_line_with_the_numbers(space: Space, n_trials: int | None, why: str) -> None:

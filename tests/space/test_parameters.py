@@ -68,6 +68,20 @@ def test_a_finite_value_comes_back_exactly(parameter, data):
     assert identity(parameter.from_unit(parameter.to_unit(value))) == identity(value)
 
 
+@given(finite_parameters().filter(lambda parameter: parameter.size <= 1000))
+def test_the_edges_enclose_each_value_and_nothing_else(parameter):
+    edges = parameter.edges
+    assert (edges[0], edges[-1], len(edges)) == (0.0, pytest.approx(1.0), parameter.size + 1)
+    for value, low, high in zip(parameter.values(), edges[:-1], edges[1:], strict=True):
+        assert low < parameter.to_unit(value) < high
+        assert parameter.from_unit(low + 1e-3 * (high - low)) == value
+        assert parameter.from_unit(high - 1e-3 * (high - low)) == value
+
+
+def test_a_continuous_parameter_has_no_edges():
+    assert FloatParameter("x", 0.0, 1.0).edges is None
+
+
 @given(finite_parameters(), unit)
 def test_every_unit_float_gives_a_native_value_that_is_contained(parameter, u):
     value = parameter.from_unit(u)

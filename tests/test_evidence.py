@@ -1,0 +1,116 @@
+"""What models learn from: configurations, and losses that can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sweeprun.evidence import Evidence
+from sweeprun.history import History
+from sweeprun.trials import Failure, FailureClass, Trial, TrialState
+
+MakeTrial = Callable[..., Trial]
+MakeHistory = Callable[..., History]
+PRUNED, RUNNING, PAUSED = TrialState.PRUNED, TrialState.RUNNING, TrialState.PAUSED
+
+
+@pytest.fixture
+def losses(make_trial: MakeTrial, make_history: MakeHistory) -> Callable[..., list[float]]:
+    """The losses of a sweep whose trials reported these curves, each with its state, at different points."""
+
+    def of(*told: tuple[TrialState, list[float]], goal: str = "minimize") -> list[float]:
+        trials = [make_trial(i, c, state=s, params={"x": i / len(told)}) for i, (s, c) in enumerate(told)]
+        found: list[float] = Evidence.of(make_history(trials, goal=goal)).losses.tolist()
+        return found
+
+    return of
+
+
+def complete(*curve: float) -> tuple[TrialState, list[float]]:
+    return TrialState.COMPLETE, list(curve)
+
+
+def test_complete_trials_have_the_loss_of_their_value(losses: Callable[..., list[float]]) -> None:
+    assert losses(complete(3, 2), complete(1, 5)) == [2, 5]
+    assert losses(complete(3, 2), complete(1, 5), goal="maximize") == [-2, -5]
+
+
+def test_a_failed_trial_and_one_without_a_number_are_infinitely_bad(
+    make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    failed = make_trial(0, [0.1], TrialState.FAILED, params={"x": 0.1}, failure=Failure(FailureClass.OOM, ""))
+    nan = make_trial(1, [math.nan], params={"x": 0.2})
+    assert Evidence.of(make_history([failed, nan])).losses.tolist() == [math.inf, math.inf]
+
+
+def test_a_trial_that_was_stopped_because_it_diverged_is_infinitely_bad(losses: Callable[..., list[float]]) -> None:
+    assert losses(complete(2, 2), (PRUNED, [1, math.nan]))[1] == math.inf
+
+
+@pytest.mark.parametrize("state", [TrialState.WAITING, RUNNING, PAUSED])
+def test_a_trial_that_has_shown_nothing_yet_is_pending(losses: Callable[..., list[float]], state: TrialState) -> None:
+    assert math.isnan(losses(complete(1), (state, []))[1])
+
+
+def test_a_damaged_trial_is_at_its_place_and_says_nothing(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    damaged = replace(make_trial(0, state=TrialState.FAILED, params={"x": 0.5}), damaged=True)
+    evidence = Evidence.of(make_history([damaged]))
+    assert evidence.U.tolist() == [[0.5]]
+    assert np.isnan(evidence.losses).all()
+
+
+@pytest.mark.parametrize("state", [PRUNED, RUNNING, PAUSED])
+def test_a_trial_that_came_less_far_is_as_good_as_it_was_among_the_others_there(
+    losses: Callable[..., list[float]], state: TrialState
+) -> None:
+    finished = [complete(10 + i, i) for i in range(8)]
+    found = losses(*finished, (state, [9.0]), (state, [13.5]), (state, [99.0]))
+    assert found[8:] == [-1, 3.5, 89]  # 1 below the best there, between two, and 82 above the worst
+
+
+def test_a_complete_trial_does_not_outrank_a_better_one_that_was_pruned(losses: Callable[..., list[float]]) -> None:
+    finished = [complete(10 + i, 10 + i) for i in range(8)]
+    found = losses(*finished, (PRUNED, [10.5]))
+    assert 10 < found[8] < 11
+
+
+def test_where_few_have_finished_all_are_compared_at_the_step_that_enough_share(
+    losses: Callable[..., list[float]],
+) -> None:
+    finished = complete(5, 4, 0.1)
+    pruned = [(PRUNED, [float(i), 7.0]) for i in range(7)]
+    assert losses(finished, *pruned) == [4, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_without_a_common_step_a_shorter_trial_is_pending(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    late = [make_trial(i, [1.0], steps=[5], params={"x": i / 10}) for i in range(8)]
+    early = make_trial(8, [0.5], RUNNING, steps=[2], params={"x": 0.9})
+    assert math.isnan(Evidence.of(make_history([*late, early])).losses[8])
+
+
+def test_repeats_of_a_configuration_are_one_with_the_mean_of_those_that_gave_a_number(
+    make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    trials = [make_trial(i, [loss], params={"x": 0.25}) for i, loss in enumerate([1.0, 3.0, math.nan])]
+    evidence = Evidence.of(make_history([*trials, make_trial(3, [7.0], params={"x": 0.75})]))
+    assert evidence.U.tolist() == [[0.25], [0.75]]
+    assert evidence.losses.tolist() == [2.0, 7.0]
+
+
+def test_infinite_losses_are_the_best_and_the_worst(losses: Callable[..., list[float]]) -> None:
+    assert losses(complete(-math.inf), complete(math.inf)) == [-math.inf, math.inf]
+
+
+def test_a_trial_outside_the_space_is_left_out(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    outside, inside = make_trial(0, [0.0], params={"x": 7.0}), make_trial(1, [1.0], params={"x": 0.5})
+    assert Evidence.of(make_history([outside, inside])).losses.tolist() == [1.0]
+
+
+def test_of_no_trials_it_is_empty_in_the_shape_of_the_space(make_history: MakeHistory) -> None:
+    evidence = Evidence.of(make_history())
+    assert evidence.U.shape == evidence.active.shape == (0, 1)
+    assert evidence.losses.shape == (0,)
