@@ -54,44 +54,48 @@ def _levels(history: History, trials: Sequence[Trial]) -> Floats:
     loss there that answers to its own at its last step. So it is good or bad by comparison with others at equal steps,
     and never for having been stopped.
     """
-    reach = np.array([_reach(history, trial) for trial in trials])
-    failed = np.array([_is_failure(history, trial) for trial in trials], dtype=bool)
+    losses = np.array([history.loss(trial) for trial in trials])
+    reach, failed = _reach(history, trials, losses)
     levels = np.where(failed, np.inf, np.nan)
-    if not np.any(~np.isnan(reach)):
+    if np.isnan(reach).all():
         return levels
-    shared = float(np.sort(reach[~np.isnan(reach)])[::-1][: _ENOUGH][-1])
-    leading = np.flatnonzero(reach >= shared)
-    levels[leading] = [_level(history, trials[i], shared) for i in leading]
-    behind = np.flatnonzero(reach < shared)
-    if len(behind):
-        levels[behind] = _placed(history, [trials[i] for i in behind], [trials[i] for i in leading], levels[leading])
+    shared = float(np.sort(reach[~np.isnan(reach)])[::-1][:_ENOUGH][-1])
+    leading = reach >= shared
+    levels[leading] = losses[leading] if np.isinf(shared) else _at(history, trials, losses, leading, int(shared))
+    behind = reach < shared
+    if behind.any():
+        levels[behind] = _placed(history, _those(trials, behind), _those(trials, leading), levels[leading])
     return levels
 
 
-def _is_failure(history: History, trial: Trial) -> bool:
-    """Whether it ended without a number, or diverged. A trial whose records are damaged has shown nothing."""
-    if trial.damaged or not trial.state.final:
-        return False
-    if trial.state is TrialState.PRUNED and history.curve(trial, history.objectives[0]).diverged:
-        return True
-    return trial.state is TrialState.FAILED or bool(np.isnan(history.loss(trial)))
+def _reach(history: History, trials: Sequence[Trial], losses: Floats) -> tuple[Floats, Flags]:
+    """The furthest step at which the loss of each trial is known, NaN where it is nowhere; and whether it failed.
+
+    It failed where it ended without a number, or diverged. One whose records are damaged has shown nothing.
+    """
+    complete = np.array([trial.state is TrialState.COMPLETE for trial in trials], dtype=bool)
+    crashed = np.array([trial.state is TrialState.FAILED and not trial.damaged for trial in trials], dtype=bool)
+    reach = np.where(complete & ~np.isnan(losses), np.inf, np.nan)
+    failed = crashed | (complete & np.isnan(losses))
+    for i, trial in enumerate(trials):
+        if trial.state in _PARTIAL:
+            curve = history.curve(trial, history.objectives[0])
+            if curve.diverged:
+                failed[i] = trial.state is TrialState.PRUNED
+            elif len(curve.steps):
+                reach[i] = curve.steps[-1]
+    return reach, failed
 
 
-def _reach(history: History, trial: Trial) -> float:
-    """The furthest step at which its loss is known, NaN where it is nowhere."""
-    if trial.state is TrialState.COMPLETE:
-        return np.nan if np.isnan(history.loss(trial)) else np.inf
-    if trial.state not in _PARTIAL:
-        return np.nan
-    curve = history.curve(trial, history.objectives[0])
-    return float(curve.steps[-1]) if len(curve.steps) and not curve.diverged else np.nan
+def _at(history: History, trials: Sequence[Trial], losses: Floats, leading: Flags, step: int) -> list[float]:
+    """The losses of the `leading` trials at a step that they have come to; that of its value where one has no curve."""
+    curves = [history.curve(trial, history.objectives[0]) for trial in _those(trials, leading)]
+    found = (curve.at(step, best=True) for curve in curves)
+    return [float(loss) if at is None else at for at, loss in zip(found, losses[leading], strict=True)]
 
 
-def _level(history: History, trial: Trial, step: float) -> float:
-    """Its loss at a step that it has come to; that of its value where it is complete and reported no curve."""
-    curve = history.curve(trial, history.objectives[0])
-    found = None if np.isinf(step) else curve.at(int(step), best=True)
-    return history.loss(trial) if found is None else found
+def _those(trials: Sequence[Trial], chosen: Flags) -> list[Trial]:
+    return [trials[i] for i in np.flatnonzero(chosen).tolist()]
 
 
 def _placed(history: History, behind: Sequence[Trial], leading: Sequence[Trial], levels: Floats) -> Floats:

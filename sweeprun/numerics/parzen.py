@@ -61,7 +61,7 @@ class _Normals:
 
         below, above = (tail[kernels] for tail in self._tails())
         drawn = self.mu[kernels] + self.sigma[kernels] * ndtri(below + uniforms * (above - below))
-        return np.clip(drawn, 0.0, 1.0)
+        return np.asarray(np.clip(drawn, 0.0, 1.0))
 
     def _tails(self) -> tuple[Floats, Floats]:
         """The distribution functions of the kernels without truncation at 0 and at 1, each (n,)."""
@@ -82,12 +82,12 @@ class _Cells:
         return np.log(densities).T, np.zeros(len(self.masses))
 
     def features(self, q: Floats) -> Floats:
-        return (_cell(q, self.edges) == np.arange(len(self.edges) - 1)[:, None]).astype(np.float64)
+        return np.asarray(_cell(q, self.edges) == np.arange(len(self.edges) - 1)[:, None], dtype=np.float64)
 
     def draw(self, kernels: Integers, uniforms: Floats) -> Floats:
         cumulated = np.cumsum(self.masses[kernels], axis=1)
         cells = np.sum(cumulated[:, :-1] < uniforms[:, None] * cumulated[:, -1:], axis=1)
-        return (self.edges[cells] + self.edges[cells + 1]) / 2
+        return np.asarray((self.edges[cells] + self.edges[cells + 1]) / 2)
 
 
 class Mixture:
@@ -163,8 +163,10 @@ def _masses(edges: Floats, cells: Integers, sigma: Floats) -> Floats:
     from scipy.special import ndtr
 
     centers = (edges[cells] + edges[cells + 1]) / 2
-    masses = np.diff(ndtr((edges - centers[:, None]) / sigma[:, None]), axis=1)
-    return np.asarray(masses / masses.sum(axis=1, keepdims=True))
+    # Many points share their cell and bandwidth: a kernel is computed once. A complex number is a pair that sorts fast.
+    pairs, inverse = np.unique(centers + 1j * sigma, return_inverse=True)
+    masses = np.diff(ndtr((edges - pairs.real[:, None]) / pairs.imag[:, None]), axis=1)
+    return np.asarray((masses / masses.sum(axis=1, keepdims=True))[inverse])
 
 
 def _smoothed(cells: Integers, widths: Floats) -> Floats:
