@@ -92,6 +92,18 @@ def test_without_a_common_step_a_shorter_trial_is_pending(make_trial: MakeTrial,
     assert math.isnan(Evidence.of(make_history([*late, early])).losses[8])
 
 
+def test_it_is_compared_with_those_that_had_reported_by_then(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    early = [make_trial(i, [10.0 + i, i], params={"x": i / 20}) for i in range(4)]
+    late = [make_trial(i, [100.0], steps=[2], params={"x": i / 20}) for i in range(4, 8)]
+    pruned = make_trial(8, [12.0], PRUNED, params={"x": 0.9})
+    assert Evidence.of(make_history([*early, *late, pruned])).losses[8] == 2
+
+
+def test_what_counts_of_a_curve_is_the_best_of_it(losses: Callable[..., list[float]]) -> None:
+    finished = [complete(10 + i, i) for i in range(8)]
+    assert losses(*finished, (PRUNED, [12.0, 99.0]))[8] == losses(*finished, (PRUNED, [12.0, 12.0]))[8]
+
+
 def test_repeats_of_a_configuration_are_one_with_the_mean_of_those_that_gave_a_number(
     make_trial: MakeTrial, make_history: MakeHistory
 ) -> None:

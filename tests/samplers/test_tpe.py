@@ -153,6 +153,14 @@ def test_failures_are_avoided_before_anything_has_succeeded() -> None:
     assert np.mean([params["x"] > 0.5 for params in found]) > 0.9
 
 
+def test_two_numbers_among_failures_are_too_few_to_stay_with() -> None:
+    space = box("x")
+    told = [trial(0, {"x": 0.10}, 1.0), trial(1, {"x": 0.11}, 2.0)]
+    failed = [trial(2 + i, {"x": 0.3 + 0.01 * i}, math.nan) for i in range(10)]
+    found = suggested(History(space, [Objective("loss")], [*told, *failed]), 40)
+    assert np.mean([params["x"] > 0.6 for params in found]) > 0.4
+
+
 def test_a_trial_that_was_pruned_for_being_bad_is_bad() -> None:
     space = box("x")
     told = [trial(i, {"x": 0.05 * i}, float(i % 5)) for i in range(10)]
@@ -196,6 +204,12 @@ def test_the_startup_visits_every_branch_equally_often() -> None:
     space = Space([choice(kind), choice(FloatParameter("x", 0, 1), "kind", "a")])
     kinds = [each.params["kind"] for each in run(space, lambda params: 1.0, 10)]
     assert sorted(kinds) == sorted("abcde" * 2)
+
+
+def test_a_range_of_a_hundred_million_integers_is_searched_as_a_continuum() -> None:
+    space = Space([choice(IntParameter("n", 1, 10**8))])
+    found = suggested(scattered(space, 40, lambda params: abs(params["n"] - 10**7)))
+    assert np.median([abs(params["n"] - 10**7) for params in found]) < 10**7
 
 
 def test_constraints_are_respected_where_the_best_trials_are_at_their_border() -> None:
