@@ -5,8 +5,8 @@
     Q       (m, d)   the points at which a density is asked for
     w       (n + 1,) the weights of the kernels, the last that of the flat one; they sum to 1
 
-A kernel is a product over the axes of the cube. The logarithm of a normal kernel is linear in (q^2, q), that of one
-over cells in the indicator of q's cell, so all of them at all points are one matrix product.
+A kernel is a product over the axes of the cube. Measured and left: all logarithms as one matrix product of (q^2, q) and
+indicators of cells with their coefficients. The coefficients cost more than the few points that they are used for.
 
 Source: Bergstra et al. 2011, Algorithms for hyper-parameter optimization; bandwidths from the neighbours as there.
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_TINY = 1e-300  # a mass whose logarithm is still finite: 0 times minus infinity is no number
+_TINY = 1e-300  # the least mass, so that its logarithm is finite
 _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -45,15 +44,11 @@ class _Normals:
     mu: Floats
     sigma: Floats
 
-    def coefficients(self) -> tuple[Floats, Floats]:
-        """By feature (2, n), and constants (n,)."""
+    def logs(self, q: Floats) -> Floats:
+        """The logarithm of each kernel (n,) at each coordinate q (m,): (m, n)."""
         below, above = self._tails()
-        constants = -0.5 * (self.mu / self.sigma) ** 2 - np.log(self.sigma * (above - below)) - _LOG_ROOT_2PI
-        return np.stack([-0.5 / self.sigma**2, self.mu / self.sigma**2]), constants
-
-    def features(self, q: Floats) -> Floats:
-        """(2, m) of coordinates q (m,)."""
-        return np.stack([q**2, q])
+        z = (q[:, None] - self.mu) / self.sigma
+        return np.asarray(-0.5 * z**2 - np.log(self.sigma * (above - below)) - _LOG_ROOT_2PI)
 
     def draw(self, kernels: Integers, uniforms: Floats) -> Floats:
         """A coordinate for each of `kernels` (m,), from a uniform number each."""
@@ -72,20 +67,22 @@ class _Normals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cells:
-    """Kernels that give each cell a mass, `masses` (n, c), spread evenly between its `edges` (c + 1,)."""
+    """Kernels that give each cell a mass, spread evenly between its `edges` (c + 1,).
+
+    Few kernels differ: the distinct ones have `masses` (k, c), and `which` (n,) of them stands on each point.
+    """
 
     edges: Floats
     masses: Floats
+    which: Integers
 
-    def coefficients(self) -> tuple[Floats, Floats]:
-        densities = np.maximum(self.masses, _TINY) / np.diff(self.edges)
-        return np.log(densities).T, np.zeros(len(self.masses))
-
-    def features(self, q: Floats) -> Floats:
-        return np.asarray(_cell(q, self.edges) == np.arange(len(self.edges) - 1)[:, None], dtype=np.float64)
+    def logs(self, q: Floats) -> Floats:
+        cells = _cell(q, self.edges)
+        densities = np.maximum(self.masses[:, cells], _TINY) / np.diff(self.edges)[cells]
+        return np.asarray(np.log(densities)[self.which].T)
 
     def draw(self, kernels: Integers, uniforms: Floats) -> Floats:
-        cumulated = np.cumsum(self.masses[kernels], axis=1)
+        cumulated = np.cumsum(self.masses[self.which[kernels]], axis=1)
         cells = np.sum(cumulated[:, :-1] < uniforms[:, None] * cumulated[:, -1:], axis=1)
         return np.asarray((self.edges[cells] + self.edges[cells + 1]) / 2)
 
@@ -101,20 +98,12 @@ class Mixture:
         self.w: Floats = np.append(relative, 1.0) / (len(X) + 1)
         self._kernels = [_kernels(axis, X[:, i], floor) for i, axis in enumerate(axes)]
 
-    @cached_property
-    def _coefficients(self) -> tuple[Floats, Floats]:
-        """Of all features (f, n + 1), and the constants (n + 1,) with the logarithms of the weights in them."""
-        parts = [kernels.coefficients() for kernels in self._kernels]
-        linear = np.concatenate([coefficients for coefficients, _ in parts])
-        constants = np.sum([constants for _, constants in parts], axis=0)
-        flat = np.zeros((len(linear), 1))
-        return np.concatenate([linear, flat], axis=1), np.append(constants, 0.0) + np.log(self.w)
-
     def log_density(self, Q: Floats) -> Floats:
         """The logarithm of the density at each of Q (m, d), which is (m,)."""
-        features = np.concatenate([kernels.features(Q[:, i]) for i, kernels in enumerate(self._kernels)])
-        linear, constants = self._coefficients
-        logs = features.T @ linear + constants  # (m, n + 1)
+        logs = np.zeros((len(Q), len(self.w)))
+        for i, kernels in enumerate(self._kernels):
+            logs[:, :-1] += kernels.logs(Q[:, i])
+        logs += np.log(self.w)
         highest = logs.max(axis=1)
         return np.asarray(highest + np.log(np.exp(logs - highest[:, None]).sum(axis=1)))
 
@@ -148,30 +137,30 @@ def _kernels(axis: Axis, x: Floats, floor: float) -> _Normals | _Cells:
         return _Normals(x, bandwidths(x, floor))
     cells = _cell(x, axis.edges)
     if not axis.ordered:
-        return _Cells(axis.edges, _smoothed(cells, np.diff(axis.edges)))
+        return _smoothed(axis.edges, cells)
     # Half a cell at least, or nothing would ever reach the next one.
     smallest = np.maximum(floor, np.diff(axis.edges)[cells] / 2)
-    return _Cells(axis.edges, _masses(axis.edges, cells, bandwidths(x, smallest)))
+    return _normal_cells(axis.edges, cells, bandwidths(x, smallest))
 
 
 def _cell(x: Floats, edges: Floats) -> Integers:
     return np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
 
 
-def _masses(edges: Floats, cells: Integers, sigma: Floats) -> Floats:
-    """What a truncated normal around the centre of its cell, with `sigma` (n,), gives every cell: (n, c)."""
+def _normal_cells(edges: Floats, cells: Integers, sigma: Floats) -> _Cells:
+    """Each cell gets what a truncated normal around the centre of the point's cell, with `sigma` (n,), gives it."""
     from scipy.special import ndtr
 
     centers = (edges[cells] + edges[cells + 1]) / 2
-    # Many points share their cell and bandwidth: a kernel is computed once. A complex number is a pair that sorts fast.
-    pairs, inverse = np.unique(centers + 1j * sigma, return_inverse=True)
+    pairs, which = np.unique(centers + 1j * sigma, return_inverse=True)  # complex numbers are pairs that sort fast
     masses = np.diff(ndtr((edges - pairs.real[:, None]) / pairs.imag[:, None]), axis=1)
-    return np.asarray((masses / masses.sum(axis=1, keepdims=True))[inverse])
+    return _Cells(edges, masses / masses.sum(axis=1, keepdims=True), which)
 
 
-def _smoothed(cells: Integers, widths: Floats) -> Floats:
-    """One count for the own cell and, the fewer points there are the more, a share for all by width: (n, c)."""
-    share = len(widths) / (len(cells) + 1)
-    masses = np.tile(share * widths, (len(cells), 1))
-    masses[np.arange(len(cells)), cells] += 1
-    return np.asarray(masses / (1 + share))
+def _smoothed(edges: Floats, cells: Integers) -> _Cells:
+    """One count for the point's own cell and, the fewer points there are the more, a share for all by width."""
+    seen, which = np.unique(cells, return_inverse=True)
+    share = (len(edges) - 1) / (len(cells) + 1)
+    masses = np.tile(share * np.diff(edges), (len(seen), 1))
+    masses[np.arange(len(seen)), seen] += 1
+    return _Cells(edges, masses / (1 + share), which)

@@ -51,22 +51,35 @@ class TPESampler(Sampler):
             return RandomSampler().suggest(history, rng)
         space, evidence = history.space, Evidence.of(history)
         branches = [_Branch.of(coordinates, evidence, space, self.gamma) for coordinates in _nodes(space)]
-        best = _best(self._drawn(history, branches, rng), branches, space)
-        found = find_rare(history, rng) if best is None else best
+        candidates = self._drawn(space, branches, {u.tobytes() for u in evidence.U}, rng)
+        found = _best(candidates, branches) if candidates else find_rare(history, rng)
         return Suggestion(found) if found is not None else None
 
-    def _drawn(self, history: History, branches: list[_Branch], rng: np.random.Generator) -> list[Params]:
-        """As many new configurations as asked for, fewer where they are rare."""
-        space, found = history.space, list[Params]()
+    def _drawn(
+        self, space: Space, branches: list[_Branch], tried: set[bytes], rng: np.random.Generator
+    ) -> list[_Candidate]:
+        """As many configurations at none of the points `tried` as are asked for, fewer where they are rare."""
+        found: list[_Candidate] = []
         for _ in range(_ROUNDS):
             U = np.empty((self.candidates, len(space.parameters)))
             for branch in branches:
                 U[:, branch.coordinates] = branch.good.draw(rng, self.candidates)
-            drawn = (space.decode(u) for u in U)
-            found += [params for params in drawn if space.key(params) not in history.keys and space.satisfies(params)]
+            for params in map(space.decode, U):
+                point = space.encode(params)
+                if point and point[0].tobytes() not in tried and space.satisfies(params):
+                    found.append(_Candidate(params, *point))
             if len(found) >= self.candidates:
                 break
         return found[: self.candidates]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A configuration, its point `u` (d,) and which coordinates are active (d,)."""
+
+    params: Params
+    u: Floats
+    active: Flags
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,10 +137,8 @@ def _axis(parameter: Parameter) -> Axis:
     return Axis(np.array(parameter.edges), ordered)
 
 
-def _best(candidates: list[Params], branches: list[_Branch], space: Space) -> Params | None:
-    """The candidate of the highest score, the first of several; None where there is none."""
-    points = [point for params in candidates if (point := space.encode(params))]
-    if not points:
-        return None
-    U, active = np.array([u for u, _ in points]), np.array([a for _, a in points])
-    return candidates[int(np.argmax(sum(branch.score(U, active) for branch in branches)))]
+def _best(candidates: list[_Candidate], branches: list[_Branch]) -> Params:
+    """The one of the highest score, the first of several."""
+    U, active = np.array([each.u for each in candidates]), np.array([each.active for each in candidates])
+    scores = np.sum([branch.score(U, active) for branch in branches], axis=0)
+    return candidates[int(np.argmax(scores))].params
