@@ -186,7 +186,8 @@ def ten_mixed() -> Space:
 def latency(sizes: Sequence[int], asks: int = 5) -> None:
     """Prints the median milliseconds of a suggestion where so many trials are known, each time with one more told."""
     space, rng = ten_mixed(), np.random.default_rng(0)
-    print("| trials | tpe ms | Optuna TPE ms |\n| ---: | ---: | ---: |")
+    names = ["tpe", "Optuna"] if importlib.util.find_spec("optuna") else ["tpe"]
+    print("| trials | " + " | ".join(f"{name} ms" for name in names) + " |\n| ---: |" + " ---: |" * len(names))
     for size in sizes:
         trials = [told(i, space.sample(rng), float(rng.random())) for i in range(size)]
         cells = [f"{1000 * statistics.median(times):.1f}" for times in _seconds(space, trials, asks)]
@@ -216,6 +217,7 @@ def _our_seconds(space: Space, trials: list[Trial], asks: int) -> list[float]:
 def _optuna_seconds(space: Space, trials: list[Trial], asks: int) -> list[float]:
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     kinds = {parameter.name: _distribution(parameter) for parameter in space.parameters}
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     study.add_trials(
