@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli import retrain
-from sweeprun.cli.columns import varying
+from sweeprun.cli.columns import metrics_of, params_of, varying
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import Ranking, ranked, up_to_date
 from sweeprun.cli.sheet import sheet
@@ -141,7 +141,7 @@ def _body(chosen: Chosen) -> dict[str, Json]:
 
 def _table(chosen: Chosen) -> None:
     names = varying(chosen.trials)
-    metrics = _metrics(chosen)
+    metrics = metrics_of(chosen.trials, chosen.objective.name)
     rows = [
         [
             str(trial.number),
@@ -193,8 +193,8 @@ def _env(chosen: Chosen) -> None:
 
 
 def _csv(chosen: Chosen) -> None:
-    params = list(dict.fromkeys(name for trial in chosen.trials for name in trial.params))
-    metrics = _metrics(chosen)
+    params = params_of(chosen.trials)
+    metrics = metrics_of(chosen.trials, chosen.objective.name)
     rows = [
         [
             trial.number,
@@ -212,12 +212,6 @@ def _csv(chosen: Chosen) -> None:
 def _value(chosen: Chosen) -> None:
     for trial in chosen.trials:
         write(f"{trial.values[chosen.objective.name]!r}\n")
-
-
-def _metrics(chosen: Chosen) -> list[str]:
-    """The metrics that these trials have, the objective first."""
-    reported = (name for trial in chosen.trials for name in trial.values)
-    return list(dict.fromkeys([chosen.objective.name, *reported]))
 
 
 WRITERS: dict[Format, Callable[[Chosen], None]] = {

@@ -86,9 +86,9 @@ def _param(heading: str, name: str) -> Column:
     return Column(heading, lambda trial: trial.params.get(name))
 
 
-def metrics_of(trials: Sequence[Trial]) -> list[str]:
-    """The metrics that any of them has a value of."""
-    return list(dict.fromkeys(name for trial in trials for name in trial.values))
+def metrics_of(trials: Sequence[Trial], *first: str) -> list[str]:
+    """The metrics that any of them has a value of, behind those that come `first` in any case."""
+    return list(dict.fromkeys([*first, *(name for trial in trials for name in trial.values)]))
 
 
 def params_of(trials: Sequence[Trial]) -> list[str]:

@@ -65,8 +65,8 @@ def _csv(objective: str, trials: Sequence[Trial]) -> str:
 
 def _values(objective: str, trials: Sequence[Trial]) -> Iterator[Column]:
     """Metrics, the objective first, and parameters. One whose name another column has is metrics.x or params.x."""
-    metrics, params = dict.fromkeys((objective, *metrics_of(trials))), params_of(trials)
-    taken = {each.name for each in (*_BEFORE, *_AFTER)} | (metrics.keys() & params)
+    metrics, params = metrics_of(trials, objective), params_of(trials)
+    taken = {each.name for each in (*_BEFORE, *_AFTER)} | (set(metrics) & set(params))
     for name in metrics:
         yield Column(f"metrics.{name}" if name in taken else name, partial(_metric, name))
     for name in params:

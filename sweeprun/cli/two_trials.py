@@ -44,7 +44,7 @@ class TrialPair:
     @property
     def metrics(self) -> list[str]:
         """What either has a value of, the objective first."""
-        return list(dict.fromkeys((self.objective.name, *metrics_of([self.a, self.b]))))
+        return metrics_of([self.a, self.b], self.objective.name)
 
     @property
     def steps(self) -> list[int]:

@@ -10,7 +10,7 @@ MAX_LINE_BYTES = 1 << 20
 READ_BYTES = 4 << 20  # a poll reads no more than this, so that a flood cannot starve the other trials
 KNOWN_BYTES = 256  # at the start and before the place that was reached, by which a file is known again
 
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Tail:
@@ -61,7 +61,7 @@ class Tail:
 
     def _bytes(self) -> bytes:
         try:
-            fd = os.open(self.path, _READING)
+            fd = os.open(self.path, READING)
         except OSError:
             return b""  # not there yet, or not a file of ours
         try:
@@ -100,7 +100,7 @@ class Tail:
 def last_lines(path: Path, n: int, max_bytes: int = 64 << 10) -> tuple[str, ...]:
     """The last `n` lines of a log, as text; none where there is no such regular file."""
     try:
-        fd = os.open(path, _READING)
+        fd = os.open(path, READING)
     except OSError:
         return ()
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeprun.store.metrics import Row
-from sweeprun.store.tail import READ_BYTES
+from sweeprun.store.tail import READ_BYTES, READING
 
 MAX_MESSAGE_BYTES = 16 << 20
 STEP = "_step"  # W&B's count of the calls of wandb.log, unless the program gives one; from 0
@@ -31,7 +31,6 @@ _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _SUMMARY = _TOLD = (2, 3)  # fields of a Record
 _ITEM = 1  # of both of these
 _FIXED_BYTES = {1: 8, 5: 4}
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _Item(IntEnum):
@@ -93,7 +92,7 @@ class Log:
 
     def _bytes(self) -> bytes:
         with suppress(OSError):  # not there yet, or gone
-            fd = os.open(self.path, _READING)
+            fd = os.open(self.path, READING)
             try:
                 return os.pread(fd, READ_BYTES, self._at)
             finally:
