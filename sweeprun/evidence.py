@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
-from sweeprun.history import Flags, Floats, History, Integers
+from sweeprun.history import Flags, Floats, History, Integers, LossCurve
+from sweeprun.numerics import pareto
+from sweeprun.objective import Objective
 from sweeprun.trials import Trial, TrialState
 
 _ENOUGH = 8  # trials that must have come as far as a step for losses to be compared there
 _PARTIAL = frozenset({TrialState.PRUNED, TrialState.PAUSED, TrialState.RUNNING})
 
+CurveOf = Callable[[Trial], LossCurve]  # of one objective
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """The n configurations that were tried and lie in the space, in the order of their first trials.
 
-    `U (n, d)` in the unit cube and which coordinates are `active` (n, d), as Space.encode has them. `losses` (n,) of
-    the first objective, the mean over repeats: NaN where nothing is known yet (pending), infinity where all that came
-    of it was a failure or no number. `losses` are comparable with each other: see `_levels`.
+    `U (n, d)` in the unit cube and which coordinates are `active` (n, d), as Space.encode has them. `Y (n, m)` are the
+    losses of the m objectives, means over repeats: NaN where nothing is known yet (pending), infinity where all that
+    came of it was a failure or no number. Within a column they are comparable with each other: see `_levels`. `limits`
+    (m,) are the highest losses allowed, infinity where any is.
+
+    Each objective is looked at by itself. So a complete trial without a number for one of them is infinitely bad in
+    that one, and a pruned trial that had not yet come to report one says nothing about it.
     """
 
     U: Floats
     active: Flags
-    losses: Floats
+    Y: Floats
+    limits: Floats
 
     @classmethod
     def of(cls, history: History) -> Evidence:
         U, active = history.points
         rows: dict[bytes, int] = {}
         group = np.array([rows.setdefault(u.tobytes(), len(rows)) for u in U], dtype=np.int64)
-        levels = _levels(history, history.inside)
         _, first = np.unique(group, return_index=True)
-        return cls(U[first], active[first], _mean_levels(levels, group, len(rows)))
+        columns = [
+            _mean_levels(_levels(history.inside, objective, partial(history.curve, metric=objective)), group, len(rows))
+            for objective in history.objectives
+        ]
+        limits = np.array([objective.loss_limit for objective in history.objectives])
+        return cls(U[first], active[first], np.column_stack(columns), limits)
+
+    @property
+    def losses(self) -> Floats:
+        """The losses (n,) of the first objective."""
+        return self.Y[:, 0]
+
+    @cached_property
+    def merits(self) -> Floats:
+        """One number (n,) by which configurations are ordered, lower is better; see pareto.merits.
+
+        NaN where an objective has not been shown, infinity where one has failed. What was shown in part is never
+        compared: who is better in one objective may be worse in the others.
+        """
+        return pareto.merits(self.Y, self.limits)
 
 
 def _mean_levels(levels: Floats, group: Integers, n: int) -> Floats:
@@ -47,28 +75,28 @@ def _mean_levels(levels: Floats, group: Integers, n: int) -> Floats:
     return means
 
 
-def _levels(history: History, trials: Sequence[Trial]) -> Floats:
+def _levels(trials: Sequence[Trial], objective: Objective, curve_of: CurveOf) -> Floats:
     """The loss of each trial at the highest step that enough of them share: NaN where pending, infinity where failed.
 
     A complete trial has come to every step. One that has not come so far is placed by those that have: it gets the
     loss there that answers to its own at its last step. So it is good or bad by comparison with others at equal steps,
     and never for having been stopped.
     """
-    losses = np.array([history.loss(trial) for trial in trials])
-    reach, failed = _reach(history, trials, losses)
+    losses = np.array([objective.loss_of(trial) for trial in trials])
+    reach, failed = _reach(trials, losses, curve_of)
     levels = np.where(failed, np.inf, np.nan)
     if np.isnan(reach).all():
         return levels
     shared = float(np.sort(reach[~np.isnan(reach)])[::-1][:_ENOUGH][-1])
     leading = reach >= shared
-    levels[leading] = losses[leading] if np.isinf(shared) else _at(history, trials, losses, leading, int(shared))
+    levels[leading] = losses[leading] if np.isinf(shared) else _at(trials, losses, leading, int(shared), curve_of)
     behind = reach < shared
     if behind.any():
-        levels[behind] = _placed(history, _those(trials, behind), _those(trials, leading), levels[leading])
+        levels[behind] = _placed(_those(trials, behind), _those(trials, leading), levels[leading], curve_of)
     return levels
 
 
-def _reach(history: History, trials: Sequence[Trial], losses: Floats) -> tuple[Floats, Flags]:
+def _reach(trials: Sequence[Trial], losses: Floats, curve_of: CurveOf) -> tuple[Floats, Flags]:
     """The furthest step at which the loss of each trial is known, NaN where it is nowhere; and whether it failed.
 
     It failed where it ended without a number, or diverged. One whose records are damaged has shown nothing.
@@ -79,7 +107,7 @@ def _reach(history: History, trials: Sequence[Trial], losses: Floats) -> tuple[F
     failed = crashed | (complete & np.isnan(losses))
     for i, trial in enumerate(trials):
         if trial.state in _PARTIAL:
-            curve = history.curve(trial, history.objectives[0])
+            curve = curve_of(trial)
             if curve.diverged:
                 failed[i] = trial.state is TrialState.PRUNED
             elif len(curve.steps):
@@ -87,10 +115,9 @@ def _reach(history: History, trials: Sequence[Trial], losses: Floats) -> tuple[F
     return reach, failed
 
 
-def _at(history: History, trials: Sequence[Trial], losses: Floats, leading: Flags, step: int) -> list[float]:
+def _at(trials: Sequence[Trial], losses: Floats, leading: Flags, step: int, curve_of: CurveOf) -> list[float]:
     """The losses of the `leading` trials at a step that they have come to; that of its value where one has no curve."""
-    curves = [history.curve(trial, history.objectives[0]) for trial in _those(trials, leading)]
-    found = (curve.at(step, best=True) for curve in curves)
+    found = (curve_of(trial).at(step, best=True) for trial in _those(trials, leading))
     return [float(loss) if at is None else at for at, loss in zip(found, losses[leading], strict=True)]
 
 
@@ -98,17 +125,16 @@ def _those(trials: Sequence[Trial], chosen: Flags) -> list[Trial]:
     return [trials[i] for i in np.flatnonzero(chosen).tolist()]
 
 
-def _placed(history: History, behind: Sequence[Trial], leading: Sequence[Trial], levels: Floats) -> Floats:
+def _placed(behind: Sequence[Trial], leading: Sequence[Trial], levels: Floats, curve_of: CurveOf) -> Floats:
     """The level of each trial that is `behind`, from what the `leading` ones, of these `levels`, had at its last step.
 
     NaN where none of them reported by then.
     """
-    metric = history.objectives[0]
-    curves = [history.curve(trial, metric) for trial in behind]
+    curves = [curve_of(trial) for trial in behind]
     steps = np.unique([curve.steps[-1] for curve in curves])
     table = np.full((len(leading), len(steps)), np.nan)
     for row, trial in zip(table, leading, strict=True):
-        curve = history.curve(trial, metric)
+        curve = curve_of(trial)
         index = np.searchsorted(curve.steps, steps, side="right") - 1
         row[index >= 0] = curve.best[index[index >= 0]]
     placed = np.full(len(behind), np.nan)

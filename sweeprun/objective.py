@@ -29,6 +29,11 @@ class Objective:
         """What the program reported for this loss."""
         return -loss if self.goal == "maximize" else loss
 
+    @property
+    def loss_limit(self) -> float:
+        """The highest loss allowed; infinity where any is."""
+        return math.inf if self.limit is None else self.loss(self.limit)
+
     def loss_of(self, trial: Trial) -> float:
         """The loss of the trial's value; NaN where it has none."""
         return self.loss(trial.values.get(self.name, math.nan))

@@ -11,7 +11,9 @@ import pytest
 
 from sweeprun.evidence import Evidence
 from sweeprun.history import History
-from sweeprun.trials import Failure, FailureClass, Trial, TrialState
+from sweeprun.objective import Objective
+from sweeprun.space import ALWAYS, Choice, FloatParameter, Space
+from sweeprun.trials import Curve, Failure, FailureClass, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]
@@ -117,6 +119,78 @@ def test_infinite_losses_are_the_best_and_the_worst(losses: Callable[..., list[f
     assert losses(complete(-math.inf), complete(math.inf)) == [-math.inf, math.inf]
 
 
+# --- several objectives
+
+
+def several(trials: list[Trial], *objectives: Objective) -> Evidence:
+    return Evidence.of(History(Space([Choice("x", ALWAYS, FloatParameter("x", 0.0, 1.0))]), objectives, trials))
+
+
+LOSS, SPEED = Objective("loss"), Objective("speed", "maximize", limit=10.0)
+
+
+def pair(number: int, curve: list[tuple[float, ...]], state: TrialState = TrialState.COMPLETE) -> Trial:
+    """Reported loss and, in rows of two, speed; its values are those of the last row."""
+    names = ("loss", "speed")
+    columns = {name: tuple(row[i] if i < len(row) else math.nan for row in curve) for i, name in enumerate(names)}
+    values = dict(zip(names, curve[-1], strict=False)) if curve else {}
+    reported = Curve(tuple(range(1, len(curve) + 1)), columns)
+    return Trial(number, str(number), state, params={"x": number / 100}, values=values, curve=reported)
+
+
+def test_every_objective_has_a_column_of_losses_and_a_limit_in_losses() -> None:
+    evidence = several([pair(0, [(1.0, 20.0)]), pair(1, [(2.0, 30.0)])], LOSS, SPEED)
+    assert evidence.Y.tolist() == [[1, -20], [2, -30]]
+    assert evidence.losses.tolist() == [1, 2]
+    assert evidence.limits.tolist() == [math.inf, -10]
+
+
+def test_a_failed_trial_is_infinitely_bad_in_every_objective() -> None:
+    evidence = several([pair(0, [(1.0, 20.0)], TrialState.FAILED)], LOSS, SPEED)
+    assert evidence.Y.tolist() == [[math.inf, math.inf]]
+
+
+def test_a_trial_that_came_less_far_is_placed_in_every_objective_by_its_own_curve() -> None:
+    finished = [pair(i, [(10.0 + i, 50.0 - i), (float(i), 40.0 - 2 * i)]) for i in range(8)]
+    evidence = several([*finished, pair(8, [(13.5, 45.5)], PRUNED)], LOSS, SPEED)
+    assert evidence.Y[8].tolist() == [3.5, -31]
+
+
+def test_a_complete_trial_without_a_number_for_an_objective_has_failed_in_it() -> None:
+    evidence = several([pair(0, [(1.0,)]), pair(1, [(2.0, 30.0)])], LOSS, SPEED)
+    assert evidence.Y.tolist() == [[1, math.inf], [2, -30]]
+    assert evidence.merits.tolist() == [math.inf, 0]
+
+
+@pytest.mark.parametrize("state", [PRUNED, RUNNING, PAUSED])
+def test_a_trial_that_has_not_come_to_an_objective_is_compared_with_none(state: TrialState) -> None:
+    finished = [pair(i, [(10.0 + i,), (float(i), 40.0 - i)]) for i in range(8)]
+    evidence = several([*finished, pair(8, [(10.5,)], state)], LOSS, SPEED)
+    assert evidence.Y[8, 0] == 0.5
+    assert math.isnan(evidence.Y[8, 1])
+    assert math.isnan(evidence.merits[8])
+
+
+def test_the_merit_of_one_objective_without_limit_is_its_loss() -> None:
+    evidence = several([pair(0, [(1.0,)]), pair(1, [(math.nan,)]), pair(2, [], RUNNING)], LOSS)
+    assert evidence.merits.tolist()[:2] == [1, math.inf]
+    assert math.isnan(evidence.merits[2])
+
+
+def test_merits_order_feasible_fronts_before_what_breaks_a_limit() -> None:
+    told = [(5.0, 20.0), (3.0, 15.0), (6.0, 14.0), (0.0, 9.0), (0.0, 5.0)]
+    evidence = several([pair(i, [row]) for i, row in enumerate(told)], LOSS, SPEED)
+    assert evidence.merits.tolist() == [0, 0, 1, 2, 3]
+
+
+def test_repeats_are_one_configuration_in_every_objective() -> None:
+    twice = [replace(pair(i, [row]), params={"x": 0.5}) for i, row in enumerate([(1.0, 20.0), (3.0, 30.0)])]
+    assert several(twice, LOSS, SPEED).Y.tolist() == [[2, -25]]
+
+
+# --- what there is
+
+
 def test_a_trial_outside_the_space_is_left_out(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     outside, inside = make_trial(0, [0.0], params={"x": 7.0}), make_trial(1, [1.0], params={"x": 0.5})
     assert Evidence.of(make_history([outside, inside])).losses.tolist() == [1.0]
@@ -125,4 +199,6 @@ def test_a_trial_outside_the_space_is_left_out(make_trial: MakeTrial, make_histo
 def test_of_no_trials_it_is_empty_in_the_shape_of_the_space(make_history: MakeHistory) -> None:
     evidence = Evidence.of(make_history())
     assert evidence.U.shape == evidence.active.shape == (0, 1)
-    assert evidence.losses.shape == (0,)
+    assert evidence.Y.shape == (0, 1)
+    assert evidence.losses.shape == evidence.merits.shape == (0,)
+    assert several([], LOSS, SPEED).merits.shape == (0,)

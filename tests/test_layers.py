@@ -30,7 +30,7 @@ FILES = {"store", "launch", "spec", "cli", "client", "processes", "integrations"
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
 PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions", "objective", "trials"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
-LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn"}
+LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "moocore", "cmaes"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
