@@ -20,7 +20,6 @@ from sweeprun.cli.retrain import command_line
 from sweeprun.cli.understood import amount, described, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
 from sweeprun.errors import ExitCode
-from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import rehearse
@@ -28,7 +27,7 @@ from sweeprun.samplers import auto
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
-from sweeprun.trials import Json, Trial, TrialState
+from sweeprun.trials import Json, Params, Trial, TrialState
 
 _LOOKED_AT = 500  # configurations, a tenth of a second or so
 
@@ -88,15 +87,22 @@ def _uncomputable(space: Space) -> list[str]:
 
 def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
-    history = History(plan.space, plan.objectives, [])
+    history = plan.history([])
     for number in range(n):
-        suggestion = plan.sampler.suggest(history, command.generator(plan.seed, number))
+        suggestion = plan.suggest(history)
         if suggestion is None:
             return
         argv = command.argv(plan.command, suggestion.params, plan.args)
         yield command_line(argv, command.arguments(suggestion.params, plan.args))
-        params, notes = suggestion.params, suggestion.notes
-        trial = Trial(number, f"draw{number}", TrialState.RUNNING, params=params, notes=notes, configuration=number)
+        trial = Trial(
+            number,
+            f"draw{number}",
+            TrialState.RUNNING,
+            params=suggestion.params,
+            notes=suggestion.notes,
+            origin=suggestion.origin,
+            configuration=number,
+        )
         history = history.advance([*history.trials, trial])
 
 
@@ -128,6 +134,8 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "algorithm", _algorithm(spec)
     yield "pruner", _with_options(spec.pruner)
     yield "budget", _budget(spec)
+    if spec.warm_start.first:
+        yield "first", "; ".join(map(_given, spec.warm_start.first))
     yield "slots", _slots(spec)
     yield "seed", str(spec.seed)
     yield "configurations", str(amount(plan.space))
@@ -161,6 +169,10 @@ def _algorithm(spec: SweepFile) -> str:
 def _with_options(named: Named) -> str:
     options = ", ".join(f"{name}: {short(value)}" for name, value in named.options.items())
     return f"{named.name} ({options})" if options else named.name
+
+
+def _given(params: Params) -> str:
+    return " ".join(f"{name}={short(value)}" for name, value in params.items()) or "one that is drawn"
 
 
 def _budget(spec: SweepFile) -> str:

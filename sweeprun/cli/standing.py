@@ -141,12 +141,11 @@ def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
     """Costs the import of all that a worker needs, where it is not plain: the last question to ask."""
     if _endless(sweep.resolved["parameters"]):
         return False
-    from sweeprun.history import History
     from sweeprun.run.plan import Plan
 
     plan = Plan.load(sweep)
     try:
-        return plan.space.size == History(plan.space, plan.objectives, trials).n_tried
+        return plan.space.size == plan.history(trials).n_tried
     except SpaceError:  # more configurations than can be counted are more than can have been tried
         return False
 

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeprun import registry
 from sweeprun.errors import SweepFileError
+from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Pruner
-from sweeprun.run import budget
+from sweeprun.run import budget, command
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
+from sweeprun.run.warm_start import Given, next_given
 from sweeprun.samplers import auto
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
+from sweeprun.trials import Suggestion, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the loop asks of the sweep file. Times in seconds. `n_edits` accepted changes are in it.
-    `declared` is what the file has under `parameters`."""
+    `declared` is what the file has under `parameters`, `given` are the configurations that are run first."""
 
     command: tuple[str, ...]
     args: str
@@ -37,6 +40,7 @@ class Plan:
     space: Space
     declared: Mapping[str, Any]
     objectives: tuple[Objective, ...]
+    given: tuple[Given, ...]
     sampler: Sampler
     pruner: Pruner
     needs_curves: bool
@@ -72,6 +76,7 @@ class Plan:
             space=file.space,
             declared=resolved["parameters"],
             objectives=file.objectives,
+            given=tuple(map(Given.listed, file.warm_start.first)),
             sampler=_loaded(file, "algorithm", settled(file).algorithm),
             pruner=pruner,
             needs_curves=file.pruner.name != "none",
@@ -87,6 +92,18 @@ class Plan:
             resources=_resources(file),
             n_edits=n_edits,
         )
+
+    def history(self, trials: Sequence[Trial]) -> History:
+        """What these trials of the sweep are to the search."""
+        return History(self.space, self.objectives, trials)
+
+    def suggest(self, history: History) -> Suggestion | None:
+        """The configuration of the next trial: one of those that are run first, then what the algorithm suggests.
+
+        None: nothing more, ever. The same in every process.
+        """
+        given = next_given(self.given, history, command.generator(self.seed, history.number))
+        return given or self.sampler.suggest(history, command.generator(self.seed, history.number))
 
 
 def settled(file: SweepFile) -> SweepFile:
