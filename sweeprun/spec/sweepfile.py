@@ -214,6 +214,11 @@ class SweepFile(Language):
         return "name" in (self._document.value or {})
 
     @property
+    def directory(self) -> Path:
+        """Where the file lies: what paths in it are relative to."""
+        return Path(self._document.file).parent
+
+    @property
     def source(self) -> bytes:
         """The file as it was written."""
         return self._source

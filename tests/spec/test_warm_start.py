@@ -33,7 +33,7 @@ def parse(said: str) -> SweepFile:
 
 
 def test_configurations_are_listed_whole_or_in_part() -> None:
-    said = parse("  first:\n  - {lr: 0.1}\n  - {optimizer: adam, lr: 0.01, model.depth: 2, width: 64, heads: 2}\n  - {}")
+    said = parse("  first:\n  - {lr: 0.1}\n  - {optimizer: adam, lr: 0.01, model.depth: 2, width: 64}\n  - {}")
     assert said.warm_start.first[0] == {"lr": 0.1}
     assert len(said.warm_start.first) == 3
     assert SweepFile.model_validate(said.resolved()).warm_start == said.warm_start
