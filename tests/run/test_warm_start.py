@@ -8,6 +8,7 @@ import pytest
 
 from sweeprun.run.plan import Plan
 from sweeprun.spec.sweepfile import SweepFile
+from sweeprun.store.earlier import Earlier, EarlierSweep
 from sweeprun.trials import Suggestion, Trial, TrialState
 
 FILE = """
@@ -134,3 +135,69 @@ def test_a_bigger_budget_goes_on_with_the_list(stage) -> None:
     list(stage.worker(lambda job: stage.losses(1.0)).work())
     assert [trial.origin for trial in stage.trials] == ["first", "first", "search"]
     assert stage.trials[1].params["x"] == 0.5
+
+
+def test_a_worker_goes_on_with_a_changed_list_at_once(stage) -> None:
+    sweep = stage.sweep("warm_start: {first: [{x: 0.25}]}\nbudget: 4")
+    works = stage.worker(lambda job: stage.losses(1.0)).work()
+    next(event for event in works if event.name == "trial_started" and event.trial.number == 1)
+    sweep.edit(set=[(["warm_start", "first"], [{"x": 0.75}, {"x": 0.25}])])
+    list(works)
+    assert [trial.origin for trial in stage.trials] == ["first", "search", "first", "search"]
+    assert stage.trials[2].params["x"] == 0.75
+
+
+# --- earlier sweeps
+
+
+def ended(number: int, loss: float, state: TrialState = TrialState.COMPLETE, **params) -> Trial:
+    params = {"opt": "sgd", "depth": 2} | params
+    return Trial(number, f"uid{number}", state, params=params, values={"loss": loss})
+
+
+def best(top: int, *sweeps: EarlierSweep, space: str = FILE, goal: str = "minimize") -> list[tuple[str, int]]:
+    text = space.replace("metric: loss", f"metric: {{name: loss, goal: {goal}}}")
+    names = [sweep.name for sweep in sweeps]
+    file = SweepFile.parse(f"{text}\nwarm_start: {{from: {names}, top: {top}}}", Path("demo.yaml"))
+    return [(each.notes["sweep"], each.notes["trial"]) for each in Plan.of(file, Earlier(sweeps)).given]
+
+
+A = EarlierSweep("u1", "a", tuple(ended(i, loss, x=i / 8) for i, loss in enumerate([0.5, 0.25, float("nan"), 0.75])))
+
+
+def test_the_best_of_several_sweeps_come_from_each_in_turn() -> None:
+    b = EarlierSweep("u2", "b", (ended(3, 9.0, x=0.9), ended(7, 8.0, x=0.8)))
+    assert best(9, A, b) == [("a", 1), ("b", 7), ("a", 0), ("b", 3), ("a", 3)]
+    assert best(2, A, b) == [("a", 1), ("b", 7)]
+    assert best(2, A, goal="maximize") == [("a", 3), ("a", 0)]
+
+
+def test_what_two_sweeps_have_in_common_is_run_once() -> None:
+    b = EarlierSweep("u2", "b", (ended(0, 0.1, x=1 / 8), ended(1, 0.2, x=0.9)))
+    assert best(9, A, b) == [("a", 1), ("a", 0), ("b", 1), ("a", 3)]
+
+
+def test_only_complete_trials_with_a_finite_value_that_the_space_allows_are_run_again() -> None:
+    trials = (
+        ended(0, 0.1, TrialState.PRUNED, x=0.1),
+        ended(1, 0.1, TrialState.FAILED, x=0.2),
+        ended(2, float("-inf"), x=0.3),
+        ended(3, 0.1, x=1.5),
+        ended(4, 0.1),
+        ended(5, 0.1, x=0.4, more=1),
+        ended(6, 0.1, x=0.9),
+        ended(7, 0.1, x=0.5),
+    )
+    assert best(9, EarlierSweep("u1", "a", trials), space=FILE + "constraints: [x < 0.8]") == [("a", 7)]
+
+
+def test_the_search_has_each_earlier_sweep_as_a_history_of_its_own() -> None:
+    b = EarlierSweep("u2", "b", (ended(17, 0.1, x=0.9), ended(23, 0.2, x=7.0)))
+    plan = Plan.of(SweepFile.parse(FILE, Path("demo.yaml")), Earlier((A, b)))
+    history = plan.history([]).advance([trial(0, Suggestion({"x": 0.125, "opt": "sgd", "depth": 2}))])
+    first, second = history.earlier
+    assert [each.number for each in first.trials] == [0, 1, 2, 3]
+    assert [each.number for each in second.trials] == [0, 1]
+    assert [each.params["x"] for each in second.inside] == [0.9]
+    assert first.objectives == history.objectives
+    assert (history.number, len(history.keys), history.n_tried, len(history.inside)) == (1, 1, 0, 1)
