@@ -109,7 +109,7 @@ class Plan:
     def suggest(self, history: History) -> Suggestion | None:
         """The configuration of the next trial: one of those that are run first, then what the algorithm suggests.
 
-        None: nothing more, ever. The same in every process.
+        None: nothing more. The same in every process.
         """
         given = next_given(self.given, history, command.generator(self.seed, history.number))
         return given or self.sampler.suggest(history, command.generator(self.seed, history.number))

@@ -16,7 +16,7 @@ import numpy as np
 from sweeprun.errors import SweepFileError, near
 from sweeprun.history import History
 from sweeprun.objective import Objective
-from sweeprun.space import Space, filled
+from sweeprun.space import Space, filled, identity
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.sweep import Sweep
@@ -68,10 +68,9 @@ def next_given(given: Sequence[Given], history: History, rng: np.random.Generato
 
     One that is whole and that any trial has is not run again, nor is one in part that cannot be filled in anew.
     """
-    key = history.space.key
-    run = {key(trial.notes["given"]) for trial in history.trials if trial.origin == FIRST and "given" in trial.notes}
+    run = {identity(trial.notes.get("given")) for trial in history.trials if trial.origin == FIRST}
     for each in given:
-        if key(each.params) in run or key(each.params) in history.keys:
+        if identity(each.params) in run or history.space.key(each.params) in history.keys:
             continue
         params = _untried(each.params, history, rng)
         if params is not None:

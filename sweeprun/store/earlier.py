@@ -63,6 +63,10 @@ def read(layout: Layout) -> Earlier:
             return Earlier(damage=f"{path}: missing")
         except Damaged as damage:
             return Earlier(damage=str(damage))
+        except OSError as error:
+            if error.errno not in durable.UNREADABLE:
+                raise
+            return Earlier(damage=f"{path}: {error.strerror}")
     found: dict[str, EarlierSweep] = {}
     for line in lines:
         with suppress(Damaged):
@@ -82,6 +86,9 @@ def _head(record: Mapping[str, Any], path: Path) -> int:
 
 def _line(record: Mapping[str, Any], path: Path) -> EarlierSweep:
     try:
-        return EarlierSweep(record["sweep"], record["name"], (snapshot.from_json(record["trial"]),))
-    except (KeyError, TypeError, ValueError) as error:
+        trial = snapshot.from_json(record["trial"])
+        if not isinstance(trial.params, dict):
+            raise TypeError("its parameters are no mapping")
+        return EarlierSweep(str(record["sweep"]), str(record["name"]), (trial,))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged(path, f"not a trial: {error!r}") from None

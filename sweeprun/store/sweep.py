@@ -72,12 +72,7 @@ class Sweep:
 
     @classmethod
     def create(
-        cls,
-        directory: Path,
-        source: bytes,
-        resolved: dict[str, Any],
-        version: str,
-        known: Sequence[EarlierSweep] = (),
+        cls, directory: Path, source: bytes, resolved: dict[str, Any], version: str, known: Sequence[EarlierSweep] = ()
     ) -> Sweep:
         """Make a new sweep, whole or not at all. Raises SweepExists when the name is taken, StoreError."""
         founding.found(directory.absolute(), source, resolved, version, known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from sweeprun.errors import StoreError
-from sweeprun.store import durable, earlier
+from sweeprun.store import durable, earlier, snapshot
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Failure, FailureClass, Trial, TrialState
@@ -30,6 +32,10 @@ def known(sweep: Sweep, start: Make, finish: Make) -> tuple[EarlierSweep, ...]:
 @pytest.fixture
 def learner(tmp_path: Path, known: tuple[EarlierSweep, ...]) -> Sweep:
     return Sweep.create(tmp_path / "learner", b"name: learner\n", {"name": "learner"}, "0", known)
+
+
+def trial_with(**said: Any) -> dict[str, Any]:
+    return snapshot.to_json(Trial(0, "uid", TrialState.COMPLETE)) | said
 
 
 def spoil(sweep: Sweep, line: int, change: Callable[[bytes], bytes]) -> None:
@@ -63,6 +69,8 @@ def test_it_appears_with_the_sweep_and_through_to_the_disk(
         lambda line: line[:40] + b"\n",
         lambda line: b"",
         lambda line: durable.encode({"sweep": "u1", "name": "a", "trial": {"number": 0}}),
+        lambda line: durable.encode({"sweep": "u1", "name": "a", "trial": trial_with(values=[])}),
+        lambda line: durable.encode({"sweep": ["u1"], "name": "a", "trial": trial_with(params=[])}),
         lambda line: b"\xff\x00\r\x0b\n",
     ],
 )
@@ -96,10 +104,19 @@ def test_a_file_that_is_gone_empty_or_none_is_damaged(learner: Sweep) -> None:
     assert "not a regular file" in str(earlier.read(learner.layout).damage)
 
 
-def test_a_file_system_that_does_not_answer_is_no_damage(learner: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, **_: Any) -> bytes:
-        raise OSError(116, "Stale file handle", str(path))
+def refusing(number: int) -> Callable[..., bytes]:
+    def read(path: Path, **_: Any) -> bytes:
+        raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(durable, "read", refuse)
-    with pytest.raises(StoreError, match="Stale file handle"):
+    return read
+
+
+def test_a_file_that_may_not_be_read_is_damaged(learner: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "read", refusing(errno.EIO))
+    assert earlier.read(learner.layout).damage == f"{learner.layout.earlier}: {os.strerror(errno.EIO)}"
+
+
+def test_a_file_system_that_does_not_answer_is_no_damage(learner: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "read", refusing(errno.ESTALE))
+    with pytest.raises(StoreError, match=os.strerror(errno.ESTALE)):
         earlier.read(learner.layout)
