@@ -82,19 +82,29 @@ class _Memory:
 
 
 class History:
-    """What samplers and pruners know. `trials[k]` is trial k: all of them, in any state, damaged ones too."""
+    """What samplers and pruners know. `trials[k]` is trial k: all of them, in any state, damaged ones too.
+
+    `earlier` are the histories of earlier sweeps in this space with these objectives, each with numbers of its own.
+    What they hold is part of nothing else here: it was not tried in this sweep.
+    """
 
     def __init__(
-        self, space: Space, objectives: Sequence[Objective], trials: Sequence[Trial], _memory: _Memory | None = None
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        trials: Sequence[Trial],
+        _memory: _Memory | None = None,
+        earlier: Sequence[History] = (),
     ):
         self.space = space
         self.objectives = tuple(objectives)
         self.trials = tuple(trials)
+        self.earlier = tuple(earlier)
         self._memory = _memory or _Memory().following(self.trials)
 
     def advance(self, trials: Sequence[Trial]) -> History:
         """The history a moment later; work on trials that are the same objects is not done again."""
-        return History(self.space, self.objectives, trials, self._memory.following(trials))
+        return History(self.space, self.objectives, trials, self._memory.following(trials), self.earlier)
 
     @property
     def number(self) -> int:

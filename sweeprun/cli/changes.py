@@ -37,6 +37,7 @@ _MEANINGS = {
     "algorithm": "chooses from now on, and knows every trial",
     "pruner": "judges from now on, by every curve there is",
     "metric": "decides from now on what is best",
+    "warm_start": "what is new there is run next",
     "seed": "new trials get another seed: they are not paired with the others",
     "resources": "for workers that come from now on",
     "command": "for what is started from now on",

@@ -17,10 +17,12 @@ import typer
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.readout import Readout
 from sweeprun.cli.retrain import command_line
+from sweeprun.cli.show import from_where
+from sweeprun.cli.start import Root, root_of
 from sweeprun.cli.understood import amount, described, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
+from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import ExitCode
-from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import rehearse
@@ -39,13 +41,14 @@ def check(
     metrics: Annotated[Path | None, typer.Option(metavar="LOG", help="Show what would be read of this log.")] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
+    root: Root = None,
 ) -> None:
     """Print what was understood."""
     spec = SweepFile.load(file, overrides or ())
-    plan = Plan.of(spec)
     if metrics is not None:
-        raise typer.Exit(_read(spec, Readout.of(plan.reporting, metrics), as_json))
-    warnings = [*map(str, unsupported(spec)), *_uncomputable(plan.space)]
+        raise typer.Exit(_read(spec, Readout.of(Plan.of(spec).reporting, metrics), as_json))
+    plan = Plan.of(spec, earlier_sweeps(spec, root_of(spec, root)))
+    warnings = [*map(str, unsupported(spec)), *_uncomputable(plan.space), *_too_many(plan)]
     for text in spec.notes:
         say(f"note: {text}")
     for text in warnings:
@@ -86,17 +89,31 @@ def _uncomputable(space: Space) -> list[str]:
     ]
 
 
+def _too_many(plan: Plan) -> list[str]:
+    n, budget = len(plan.given), plan.budget.trials
+    if budget is None or n <= budget:
+        return []
+    return [f"warm_start gives {n} configurations to run first, and the budget ends after {budget}"]
+
+
 def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
-    history = History(plan.space, plan.objectives, [])
+    history = plan.history([])
     for number in range(n):
-        suggestion = plan.sampler.suggest(history, command.generator(plan.seed, number))
+        suggestion = plan.suggest(history)
         if suggestion is None:
             return
         argv = command.argv(plan.command, suggestion.params, plan.args)
         yield command_line(argv, command.arguments(suggestion.params, plan.args))
-        params, notes = suggestion.params, suggestion.notes
-        trial = Trial(number, f"draw{number}", TrialState.RUNNING, params=params, notes=notes, configuration=number)
+        trial = Trial(
+            number,
+            f"draw{number}",
+            TrialState.RUNNING,
+            params=suggestion.params,
+            notes=suggestion.notes,
+            origin=suggestion.origin,
+            configuration=number,
+        )
         history = history.advance([*history.trials, trial])
 
 
@@ -110,6 +127,8 @@ def _body(spec: SweepFile, plan: Plan, warnings: list[str], drawn: list[str]) ->
             for declaration in plan.space.declarations
         ],
         "configurations": amount(plan.space),
+        "first": [from_where(given.notes) for given in plan.given],
+        "from": list(said_of_earlier(plan)),
         "resolved": spec.resolved(),
         "warnings": warnings,
         "commands": drawn,
@@ -128,6 +147,10 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "algorithm", _algorithm(spec)
     yield "pruner", _with_options(spec.pruner)
     yield "budget", _budget(spec)
+    for given in plan.given:
+        yield "first", from_where(given.notes)
+    for text in said_of_earlier(plan):
+        yield "from", text
     yield "slots", _slots(spec)
     yield "seed", str(spec.seed)
     yield "configurations", str(amount(plan.space))

@@ -50,10 +50,11 @@ def edit(sweep: Sweep, file: Path, overrides: Sequence[str]) -> None:
     if not found:
         say(f"{shown(sweep)}: {file} changes nothing")
         return
+    _check_sources(was, said, sweep)
     trials = sweep.trials()
     workers = Presence.of(sweep.layout, Observer(sweep.layout, Lease()), time.time()).workers
     check_comparable(was, now, trials, {worker.uuid for worker in workers})
-    rehearse(Plan.of(now), trials)
+    rehearse(Plan.of(now, Plan.load(sweep).earlier), trials)
     sweep.edit(resolved=now.resolved(), source=now.source.decode())
     say(f"{shown(sweep)}: goes by {file} from now on\n{listed(found)}")
     _say_kept(now.space, trials)
@@ -65,6 +66,15 @@ def _renamed(said: SweepFile, sweep: Sweep) -> SweepFile:
         message = f"the sweep keeps its name, {sweep.name}, and the file says {said.name}"
         raise said.placed(SweepFileError(message, hint="leave it out, or begin that one anew: sweeprun start"), "name")
     return said.model_copy(update={"name": sweep.name})
+
+
+def _check_sources(was: SweepFile, said: SweepFile, sweep: Sweep) -> None:
+    """What earlier sweeps had shown when the sweep was made is in its directory, and is the same for ever."""
+    if set(was.warm_start.from_) != set(said.warm_start.from_):
+        named = ", ".join(was.warm_start.from_) or "none"
+        message = f"a sweep learns from those that its file named when it was made: {named}"
+        hint = f"leave that as it was, or begin anew, from this one too: from: [{shown(sweep)}]"
+        raise said.placed(SweepFileError(message, hint=hint), "warm_start", "from")
 
 
 def _say_kept(space: Space, trials: Sequence[Trial]) -> None:

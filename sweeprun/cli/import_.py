@@ -17,7 +17,7 @@ import typer
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.output import Output, deliver
 from sweeprun.cli.sheet import unguarded
-from sweeprun.cli.start import Root, sweep_of
+from sweeprun.cli.start import Root, root_of, sweep_of
 from sweeprun.cli.view import say, write_document
 from sweeprun.errors import UsageError
 from sweeprun.run.earlier import Headings, NoResultError, Result
@@ -58,7 +58,7 @@ def import_csv(
         say(f"and {len(found.skipped) - _SHOWN} more were skipped")
     if not found.results:
         raise UsageError(f"{table} holds no result of this sweep")
-    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"), overrides or ())
+    sweep = sweep_of(spec, file, root_of(spec, root), overrides or ())
     imported = bring_in(sweep, Plan.load(sweep).space, found.results, table.name)
     _say(found, imported, table)
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sweeprun.cli import retrain
 from sweeprun.cli.options import AsJson
@@ -56,6 +56,8 @@ def _transitions(sweep: Sweep, trial: Trial) -> Iterator[dict[str, Json]]:
 def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
     yield "trial", f"{trial.number}, {trial.origin}" + (f" of {trial.parent}" if trial.parent is not None else "")
     yield "state", "damaged" if trial.damaged else trial.state.value
+    if origin := from_where(trial.notes):
+        yield "from", origin
     if trial.because:
         yield "reason", trial.because
     if trial.failure is not None:
@@ -70,6 +72,16 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
         lasted = "not over" if run.seconds is None else span(run.seconds)
         memory = f", {run.memory_bytes / 2**20:.0f} MiB" if run.memory_bytes else ""
         yield f"run {number}", f"{lasted}{memory}{_lost(reporting, run)}"
+
+
+def from_where(notes: Mapping[str, Json]) -> str:
+    """Where a configuration that the search did not choose is from, by the notes of its trial; empty for any other."""
+    match notes:
+        case {"given": dict(params)}:
+            return f"warm_start.first: {' '.join(f'{name}={short(value)}' for name, value in params.items()) or 'any'}"
+        case {"sweep": str(sweep), "trial": int(number)}:
+            return f"trial {number} of {sweep}, one of the best there"
+    return ""
 
 
 def _lost(reporting: Reporting, run: Run) -> str:

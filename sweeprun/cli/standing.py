@@ -14,6 +14,7 @@ from sweeprun.errors import SpaceError
 from sweeprun.objective import Objective
 from sweeprun.run.budget import Budget, Reached, forgiven
 from sweeprun.run.progress import Reporting
+from sweeprun.store import earlier
 from sweeprun.store.liveness import Observer, Worker
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial, TrialState
@@ -35,6 +36,7 @@ class Standing:
     budget: dict[str, dict[str, float | None]]
     eta_s: float | None
     now: float
+    earlier_damage: str | None
 
     @classmethod
     def of(cls, sweep: Sweep, observer: Observer) -> Standing:
@@ -49,7 +51,9 @@ class Standing:
         state, reason = _state(sweep, trials, bool(presence.workers), reached)
         limit, begun = used["trials"]["limit"], used["trials"]["used"] or 0.0
         eta_s = None if limit is None or state != "running" else left_s(trials, limit - begun, now)
-        return cls(sweep, reporting.objective, trials, presence, state, reason, used, eta_s, now)
+        learns = (resolved["warm_start"] or {}).get("from")
+        damage = earlier.read(sweep.layout).damage if learns else None
+        return cls(sweep, reporting.objective, trials, presence, state, reason, used, eta_s, now, damage)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -94,6 +98,7 @@ class Standing:
             "waiting": [_waiting(trial) for trial in self.having(TrialState.WAITING)],
             "eta_s": self.eta_s,
             "damaged": [_damage(trial) for trial in self.trials if trial.damaged],
+            "earlier_damage": self.earlier_damage,
             "strangers": [str(path) for path in self.sweep.strangers],
         }
 
@@ -141,12 +146,11 @@ def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
     """Costs the import of all that a worker needs, where it is not plain: the last question to ask."""
     if _endless(sweep.resolved["parameters"]):
         return False
-    from sweeprun.history import History
     from sweeprun.run.plan import Plan
 
     plan = Plan.load(sweep)
     try:
-        return plan.space.size == History(plan.space, plan.objectives, trials).n_tried
+        return plan.space.size == plan.history(trials).n_tried
     except SpaceError:  # more configurations than can be counted are more than can have been tried
         return False
 

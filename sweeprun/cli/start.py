@@ -23,11 +23,14 @@ from sweeprun.cli.changes import changes, listed
 from sweeprun.cli.driving import Drive
 from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLimit, Timeout, Trust
 from sweeprun.cli.view import say
+from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import SweepExists
 from sweeprun.run.plan import Plan, settled
 from sweeprun.run.readiness import rehearse
 from sweeprun.samplers import auto
 from sweeprun.spec.sweepfile import SweepFile, unsupported
+from sweeprun.store.earlier import NOTHING, Earlier
+from sweeprun.store.layout import Layout
 from sweeprun.store.sweep import Sweep
 
 Root = Annotated[
@@ -54,12 +57,18 @@ def start(
         raise problem
     rehearse(Plan.of(spec))
     drive = Drive(slots, gpus, timeout, events, require)
+    place = root_of(spec, root)
     if smoke:
         _say_notes(spec)
-        raise typer.Exit(_smoke(drive, spec, file))
-    sweep = sweep_of(spec, file, root or Path(spec.root or "sweeps"), overrides or ())
+        raise typer.Exit(_smoke(drive, spec, earlier_sweeps(spec, place)))
+    sweep = sweep_of(spec, file, place, overrides or ())
     driving.check_owner(sweep, trust)
     raise typer.Exit(drive.work(sweep))
+
+
+def root_of(spec: SweepFile, root: Path | None) -> Path:
+    """Where the sweeps lie: what the command says, else the file."""
+    return root or Path(spec.root or "sweeps")
 
 
 def _say_notes(spec: SweepFile) -> None:
@@ -67,11 +76,11 @@ def _say_notes(spec: SweepFile) -> None:
         say(f"note: {note}")
 
 
-def _smoke(drive: Drive, spec: SweepFile, file: Path) -> int:
+def _smoke(drive: Drive, spec: SweepFile, known: Earlier) -> int:
     """One trial to its first report, in a directory that is gone afterwards."""
     once = spec.model_copy(update={"budget": spec.budget.model_copy(update={"trials": 1})})
     with tempfile.TemporaryDirectory(prefix="sweeprun-smoke-") as root:
-        sweep = Sweep.create(Path(root) / spec.name, spec.source, settled(once).resolved(), __version__)
+        sweep = Sweep.create(Path(root) / spec.name, spec.source, settled(once).resolved(), __version__, known.sweeps)
         return drive.smoke(sweep)
 
 
@@ -80,8 +89,10 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
     with the ways on, in which `overrides` are typed again."""
     chosen = settled(spec)
     directory = root / spec.name
+    joining = Layout(directory).manifest.exists()  # then what it learnt is in there, and where from may be gone
+    known = NOTHING if joining else earlier_sweeps(spec, root)
     try:
-        sweep = Sweep.create(directory, spec.source, chosen.resolved(), __version__)
+        sweep = Sweep.create(directory, spec.source, chosen.resolved(), __version__, known.sweeps)
     except SweepExists:
         sweep = Sweep(directory)
         _check_unchanged(
@@ -93,6 +104,8 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
         if spec.algorithm.name == "auto":
             say(f"algorithm: auto chose {auto.choose(spec.space, spec.budget.trials).why}")
+        for text in said_of_earlier(Plan.of(chosen, known)):
+            say(f"warm start: {text}")
     return sweep
 
 

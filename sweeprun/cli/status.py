@@ -85,6 +85,8 @@ def _lines(standing: Standing) -> Iterator[tuple[str, str]]:
         yield "failed", f"{kinds(failed)}; the newest, trial {failed[-1].number}: {failed[-1].because}"
     damaged = [(f"trial {trial.number}", trial.why) for trial in standing.trials if trial.damaged]
     yield from _first("damaged", damaged)
+    if standing.earlier_damage:
+        yield "damaged", f"what earlier sweeps have shown: {standing.earlier_damage}"
     strangers = [(str(path), "does not belong here") for path in standing.sweep.strangers]
     yield from _first("stranger", strangers)
 

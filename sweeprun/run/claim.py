@@ -98,7 +98,7 @@ class Claims:
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
         while may_create(history):
             number = history.number
-            suggestion = self._plan.sampler.suggest(history, command.generator(self._plan.seed, number))
+            suggestion = self._plan.suggest(history)
             if suggestion is None:
                 return Nothing(exhausted=True)
             trial = Trial(

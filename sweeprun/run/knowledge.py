@@ -23,7 +23,7 @@ class Knowledge:
     def __init__(self, sweep: Sweep, plan: Plan, worker: str):
         self._sweep, self._plan, self._worker = sweep, plan, worker
         self._followed = Followed(sweep.layout, plan.reporting)
-        self._take_in(History(plan.space, plan.objectives, sweep.trials()))
+        self._take_in(plan.history(sweep.trials()))
 
     def changed_plan(self) -> Plan | None:
         """The plan with the changes that others have made since; None where they made none."""

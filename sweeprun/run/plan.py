@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeprun import registry
 from sweeprun.errors import SweepFileError
+from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Pruner
-from sweeprun.run import budget
+from sweeprun.run import budget, command
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
+from sweeprun.run.warm_start import Given, all_given, history_of, next_given
 from sweeprun.samplers import auto
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
+from sweeprun.store import earlier
+from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.sweep import Sweep
+from sweeprun.trials import Suggestion, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the loop asks of the sweep file. Times in seconds. `n_edits` accepted changes are in it.
-    `declared` is what the file has under `parameters`."""
+    `declared` is what the file has under `parameters`; `given` are the configurations that are run first, `earlier` the
+    sweeps that inform the search."""
 
     command: tuple[str, ...]
     args: str
@@ -37,6 +43,8 @@ class Plan:
     space: Space
     declared: Mapping[str, Any]
     objectives: tuple[Objective, ...]
+    given: tuple[Given, ...]
+    earlier: Earlier
     sampler: Sampler
     pruner: Pruner
     needs_curves: bool
@@ -56,11 +64,14 @@ class Plan:
     def load(cls, sweep: Sweep) -> Plan:
         """The plan of a sweep directory, every accepted change included."""
         edits = list(sweep.edits)
-        return cls.of(SweepFile.model_validate(sweep.resolved), budget.forgiven(edits), len(edits))
+        file = SweepFile.model_validate(sweep.resolved)
+        known = earlier.read(sweep.layout) if file.warm_start.from_ else NOTHING
+        return cls.of(file, known, budget.forgiven(edits), len(edits))
 
     @classmethod
-    def of(cls, file: SweepFile, forgiven: int = 0, n_edits: int = 0) -> Plan:
-        """The plan of a sweep file. Raises SweepFileError for an algorithm or an option that there is not."""
+    def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
+        """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
+        an algorithm or an option that there is not."""
         pruner = _loaded(file, "pruner", file.pruner)
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
         return cls(
@@ -72,6 +83,8 @@ class Plan:
             space=file.space,
             declared=resolved["parameters"],
             objectives=file.objectives,
+            given=all_given(file, known.sweeps),
+            earlier=known,
             sampler=_loaded(file, "algorithm", settled(file).algorithm),
             pruner=pruner,
             needs_curves=file.pruner.name != "none",
@@ -87,6 +100,19 @@ class Plan:
             resources=_resources(file),
             n_edits=n_edits,
         )
+
+    def history(self, trials: Sequence[Trial]) -> History:
+        """What these trials of the sweep are to the search."""
+        known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
+        return History(self.space, self.objectives, trials, earlier=known)
+
+    def suggest(self, history: History) -> Suggestion | None:
+        """The configuration of the next trial: one of those that are run first, then what the algorithm suggests.
+
+        None: nothing more. The same in every process.
+        """
+        given = next_given(self.given, history, command.generator(self.seed, history.number))
+        return given or self.sampler.suggest(history, command.generator(self.seed, history.number))
 
 
 def settled(file: SweepFile) -> SweepFile:

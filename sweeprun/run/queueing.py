@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sweeprun.errors import UsageError
-from sweeprun.history import History
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.space import filled
@@ -81,7 +80,7 @@ def add(sweep: Sweep, plan: Plan, given: Mapping[str, Json]) -> Trial:
 
 
 def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequence[Trial]) -> Params:
-    history, rng = History(plan.space, plan.objectives, trials), command.generator(plan.seed, len(trials))
+    history, rng = plan.history(trials), command.generator(plan.seed, len(trials))
     there: set[int] = set()
     for _ in range(_TRIES):
         params = filled(plan.space, given, rng)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeprun.errors import SweepFileError
-from sweeprun.history import History
 from sweeprun.macros import GIVEN, around
 from sweeprun.run import command
 from sweeprun.run.plan import Plan
@@ -24,7 +23,7 @@ def rehearse(plan: Plan, trials: Sequence[Trial] = ()) -> None:
     asked before a sweep is created, or changed."""
     check_environment(plan)
     _check_program(plan)
-    plan.sampler.suggest(History(plan.space, plan.objectives, trials), command.generator(plan.seed, len(trials)))
+    plan.sampler.suggest(plan.history(trials), command.generator(plan.seed, len(trials)))
 
 
 def check_environment(plan: Plan) -> None:

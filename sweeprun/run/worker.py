@@ -94,6 +94,7 @@ class Worker:
                 yield from self._news.halting(self.halt if self._live else None)
                 yield from self._news.noted("lock", self._sweep.lock_trouble)
                 yield from self._news.noted("change", self._changed)
+                yield from self._news.noted("earlier", self.plan.earlier.damage)
                 yield from self._watch()
                 self._enforce()
         finally:

@@ -74,6 +74,11 @@ def build_space(
         raise MisdeclaredError(("parameters",), error.message, error.hint) from None
 
 
+def entry_of(parameters: Mapping[str, ParameterEntry], name: str) -> ParameterEntry | None:
+    """What the file says of the parameter `name`; None for a value that is linked to others in rows."""
+    return next((leaf.entry for leaf in _leaves(parameters, ("parameters",), "", ()) if leaf.name == name), None)
+
+
 def _leaves(
     parameters: Mapping[str, ParameterEntry], path: KeyPath, prefix: str, whens: tuple[tuple[KeyPath, Json], ...]
 ) -> Iterator[_Leaf]:

@@ -208,18 +208,6 @@ class Phase(Language):
     freeze: tuple[Name, ...] = Field(default=(), description="Parameters that keep their best value.")
 
 
-class WarmStart(Language):
-    """What is known before the first trial."""
-
-    first: tuple[dict[Name, AnyJson], ...] = Field(
-        default=(), description="Configurations, whole or in part, to run first."
-    )
-    from_: tuple[Text, ...] = Field(
-        default=(), alias="from", description="Earlier sweeps whose results inform the search."
-    )
-    top: Natural = Field(default=0, description="Their best so many are run again here.")
-
-
 class Lint(Language):
     """What `check` should not warn about."""
 

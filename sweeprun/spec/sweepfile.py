@@ -39,11 +39,11 @@ from sweeprun.spec.sections import (
     Stop,
     Store,
     Validation,
-    WarmStart,
     named_groups,
 )
 from sweeprun.spec.wandb.draft import Translation
 from sweeprun.spec.wandb.translation import recognised, translate
+from sweeprun.spec.warm_start import WarmStart, check_first
 from sweeprun.spec.words import shown
 from sweeprun.trials import Json
 
@@ -110,7 +110,7 @@ class SweepFile(Language):
     retry: Retry = Field(default=Retry(), description="Which failures are tried again.")
     stop: Stop = Field(default=Stop(), description="How a trial is asked to end.")
     checkpoints: Checkpoints = Field(default=Checkpoints(), description="Which checkpoints are kept.")
-    warm_start: Annotated[WarmStart | None, Later()] = Field(default=None, description="What is known before.")
+    warm_start: WarmStart = Field(default=WarmStart(), description="What is known before.")
     store: Store = Field(default=Store(), description="The sweep directory.")
     executor: Annotated[str, *one_of("local", "ray", "slurm"), Later(("local",))] = Field(
         default="local", description="What runs the trials."
@@ -166,7 +166,7 @@ class SweepFile(Language):
         except ValidationError as error:
             raise explained(error, document, cls) from None
         try:
-            sweep.space  # noqa: B018 - an impossible space is an error of the file
+            check_first(sweep.warm_start, sweep.space, sweep.parameters)  # an impossible space, too, is an error here
         except MisdeclaredError as error:
             raise located(error, document) from None
         absolute = sweep.model_copy(update={"workdir": os.path.abspath(file.parent / sweep.workdir)})
@@ -204,14 +204,19 @@ class SweepFile(Language):
     def space(self) -> Space:
         return build_space(self.parameters, self.linked, self.constraints)
 
-    def placed(self, error: SweepFileError, key: str) -> SweepFileError:
-        """`error` at the place of a top-level key, for those who find it later."""
-        return located(MisdeclaredError((key,), error.message, error.hint), self._document)
+    def placed(self, error: SweepFileError, *path: str | int) -> SweepFileError:
+        """`error` at the place of a key, for those who find it later."""
+        return located(MisdeclaredError(path, error.message, error.hint), self._document)
 
     @property
     def named(self) -> bool:
         """Whether the file says its name; else it is the file's stem."""
         return "name" in (self._document.value or {})
+
+    @property
+    def directory(self) -> Path:
+        """Where the file lies: what paths in it are relative to."""
+        return Path(self._document.file).parent
 
     @property
     def source(self) -> bytes:

@@ -8,21 +8,25 @@ import re
 import shutil
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sweeprun.errors import Damaged, SweepExists, SweepNotFound, SweeprunError
-from sweeprun.store import durable, filesystem
+from sweeprun.store import durable, earlier, filesystem
+from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.layout import Layout
 
 FORMAT = 1
 BUILD_AGE_S = 3600.0
 
 
-def found(directory: Path, source: bytes, resolved: dict[str, Any], version: str) -> None:
-    """Make the directory of a new sweep. Raises SweepExists when the name is taken, StoreError where the file system
-    refuses or will not do."""
+def found(
+    directory: Path, source: bytes, resolved: dict[str, Any], version: str, known: Sequence[EarlierSweep] = ()
+) -> None:
+    """Make the directory of a new sweep, which learns from those that are `known`. Raises SweepExists when the name is
+    taken, StoreError where the file system refuses or will not do."""
     manifest = {
         "format": FORMAT,
         "min_reader": FORMAT,
@@ -38,7 +42,7 @@ def found(directory: Path, source: bytes, resolved: dict[str, Any], version: str
     with durable.writing(directory):
         durable.make_directories(directory.parent)
         try:
-            _build(Layout(built), source, durable.encode(manifest))
+            _build(Layout(built), source, durable.encode(manifest), known)
             _collect(built, directory)
             if not _moved(built, directory):
                 raise SweepExists(f"{directory} is there already")
@@ -75,12 +79,14 @@ def _too_old(layout: Layout, manifest: dict[str, Any], verb: str) -> SweeprunErr
     )
 
 
-def _build(layout: Layout, source: bytes, manifest: bytes) -> None:
+def _build(layout: Layout, source: bytes, manifest: bytes, known: Sequence[EarlierSweep]) -> None:
     layout.directory.mkdir(mode=durable.DIRECTORY_MODE)
     for folder in (layout.scratch, layout.trials, layout.workers, layout.edits, layout.snapshots):
         folder.mkdir(mode=durable.DIRECTORY_MODE)
     filesystem.self_test(layout.scratch)
     durable.write_new(layout.source, source)
+    if known:
+        durable.write_new(layout.earlier, earlier.encode(known))
     durable.write_new(layout.manifest, manifest)
     durable.fsync_directory(layout.directory)
 

@@ -28,6 +28,10 @@ class Layout:
         return self.directory / "sweep.json"
 
     @property
+    def earlier(self) -> Path:
+        return self.directory / "earlier.jsonl"
+
+    @property
     def lock(self) -> Path:
         return self.directory / "lock"
 

@@ -32,7 +32,7 @@ def due(n_final: int, n_saved: int) -> bool:
 
 def save(layout: Layout, sweep: str, trials: Iterable[Trial]) -> int:
     """Write a snapshot of the final ones among `trials` of the sweep with that uid; how many they are."""
-    final = [_to_json(trial) for trial in trials if trial.state.final and not trial.damaged]
+    final = [to_json(trial) for trial in trials if trial.state.final and not trial.damaged]
     data = durable.encode({"format": FORMAT, "sweep": sweep, "trials": final})
     durable.replace(layout.scratch, layout.snapshot(len(final)), data)
     for n in _available(layout)[KEPT:]:
@@ -47,7 +47,7 @@ def load(layout: Layout, sweep: str) -> dict[int, Trial]:
         try:
             record = durable.read_record(layout.snapshot(n), durable.MAX_SNAPSHOT_BYTES)
             if (record["format"], record["sweep"]) == (FORMAT, sweep):
-                return {entry["number"]: _from_json(entry) for entry in record["trials"]}
+                return {entry["number"]: from_json(entry) for entry in record["trials"]}
         except (Damaged, OSError, KeyError, TypeError, ValueError):
             continue  # a cache: the records themselves are read instead
     return {}
@@ -61,7 +61,8 @@ def _available(layout: Layout) -> list[int]:
     return sorted((int(name[:-5]) for name in names if SNAPSHOT_NAME.match(name)), reverse=True)
 
 
-def _to_json(trial: Trial) -> dict[str, Any]:
+def to_json(trial: Trial) -> dict[str, Any]:
+    """A trial as strict JSON."""
     return {name: getattr(trial, name) for name in _PLAIN} | {
         "state": trial.state.value,
         "notes": dict(trial.notes),
@@ -72,7 +73,8 @@ def _to_json(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _from_json(entry: dict[str, Any]) -> Trial:
+def from_json(entry: dict[str, Any]) -> Trial:
+    """The trial that `to_json` made `entry` of. Raises KeyError, TypeError, ValueError on nonsense."""
     failure = entry["failure"]
     return Trial(
         **{name: entry[name] for name in _PLAIN},

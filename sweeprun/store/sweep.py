@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 import uuid as uuids
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import durable, founding, records, scratch, snapshot
+from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
 from sweeprun.trials import Reason, Trial, TrialState
@@ -70,9 +71,11 @@ class Sweep:
         self._writer = uuids.uuid4().bytes  # another object may say the same, and is somebody else
 
     @classmethod
-    def create(cls, directory: Path, source: bytes, resolved: dict[str, Any], version: str) -> Sweep:
+    def create(
+        cls, directory: Path, source: bytes, resolved: dict[str, Any], version: str, known: Sequence[EarlierSweep] = ()
+    ) -> Sweep:
         """Make a new sweep, whole or not at all. Raises SweepExists when the name is taken, StoreError."""
-        founding.found(directory.absolute(), source, resolved, version)
+        founding.found(directory.absolute(), source, resolved, version, known)
         return cls(directory)
 
     @property

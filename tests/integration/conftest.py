@@ -91,11 +91,11 @@ class Site:
         self.mark = uuid.uuid4().hex
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def sweep(self, trials: int, grace: str = "1s", **env: object) -> Sweep:
-        """Create the sweep; `env` are the program's knobs."""
+    def sweep(self, trials: int, grace: str = "1s", more: str = "", **env: object) -> Sweep:
+        """Create the sweep; `more` are further lines of its file, `env` the program's knobs."""
         (self.directory / "program.py").write_text(PROGRAM)
         said = {"MARK": self.mark} | {name: str(value) for name, value in env.items()}
-        source = FILE.format(python=sys.executable, trials=trials, grace=grace, env=said)
+        source = FILE.format(python=sys.executable, trials=trials, grace=grace, env=said) + more
         file = settled(SweepFile.parse(source, self.directory / "s.yaml"))
         return Sweep.create(self.directory / "sweeps" / "s", source.encode(), file.resolved(), "0")
 

@@ -55,3 +55,23 @@ def test_sixteen_workers_of_which_one_is_killed_every_half_second_share_a_budget
     site.wait_until(lambda: not site.processes())
     assert site.start(slots=4).wait(120) == 0, site.said[-2000:]
     assert_exact(site, sweep)
+
+
+def test_given_configurations_are_run_once_and_first_by_workers_that_are_killed(site):
+    given = [i / 16 for i in range(8)]
+    listed = ", ".join(f"{{x: {x}}}" for x in given)
+    sweep = site.sweep(10, more=f"warm_start: {{first: [{listed}]}}\n", STEPS=6, PAUSE=0.05)
+    for n in (2, 6):
+        workers = [site.start() for _ in range(3)]
+        site.wait_until(lambda n=n: len(site.trials) >= n, 60)
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.wait()
+    site.wait_until(lambda: not site.processes())
+    for worker in [site.start() for _ in range(3)]:
+        assert worker.wait(60) == 0, site.said[-2000:]
+    assert [trial.origin for trial in site.trials] == ["first"] * 8 + ["search"] * 2
+    assert [trial.params["x"] for trial in site.trials[:8]] == given
+    assert site.states == {"complete": 10}
+    assert not sweep.layout.trial(10).exists()

@@ -228,7 +228,6 @@ def test_environment_values_are_text():
         ("phases: [{name: a, trials: 1}]", "phases"),
         ("checkpoints: {keep: best}", "checkpoints.keep"),
         ("checkpoints: {max_disk: 1GiB}", "checkpoints.max_disk"),
-        ("warm_start: {from: [a]}", "warm_start"),
         ("executor: slurm", "executor"),
         ("preload: [torch]", "preload"),
         ("lint: {ignore: {a: b}}", "lint"),
