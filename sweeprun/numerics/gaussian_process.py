@@ -57,7 +57,7 @@ class GaussianProcess:
         self.theta, self.owner = theta, owner
         self._scale = np.exp(-theta[:-2])[owner]
         self._signal, self._noise = math.exp(theta[-2]), math.exp(theta[-1])
-        self._Z, self._y = Z, y
+        self.Z, self.y = Z, y
         self._X = Z * self._scale
         K, _ = _matern(_squared_distances(self._X, self._X))
         K *= self._signal
@@ -88,8 +88,12 @@ class GaussianProcess:
         Ginsbourger 2010)."""
         if not len(Q):
             return self
-        y = np.append(self._y, self.predict(Q)[0])
-        return GaussianProcess(np.vstack([self._Z, Q]), self.owner, y, self.theta)
+        y = np.append(self.y, self.predict(Q)[0])
+        return GaussianProcess(np.vstack([self.Z, Q]), self.owner, y, self.theta)
+
+    def left_out(self) -> Floats:
+        """What it would predict (n,) at each point that was observed, had that one not been. R&W eq. (5.12)."""
+        return np.asarray(self.y - self._alpha / np.diag(self._inverse))
 
     def _deviation(self, k: Floats, v: Floats) -> Floats:
         variance = self._signal - np.einsum("ij,ij->i", k, v)

@@ -1,0 +1,212 @@
+"""Gaussian process search: what it promises beyond the conformance suite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from sweeprun.expressions import Expression
+from sweeprun.history import History
+from sweeprun.objective import Objective
+from sweeprun.samplers import _surrogate
+from sweeprun.samplers.gp import GPSampler
+from sweeprun.space import (
+    ALWAYS,
+    CategoricalParameter,
+    Choice,
+    Condition,
+    FloatParameter,
+    IntParameter,
+    OneOf,
+    Parameter,
+    Space,
+)
+from sweeprun.trials import Failure, FailureClass, Params, Trial, TrialState
+
+Losses = Callable[[Params], tuple[float, ...]]
+
+
+def choice(parameter: Parameter, *gate: object) -> Choice:
+    """Active where the first of `gate`, a name, has one of the values behind it."""
+    when = Condition((OneOf.of(str(gate[0]), list(gate[1:])),)) if gate else ALWAYS
+    return Choice(parameter.name, when, parameter)
+
+
+def box(*names: str, high: float = 1.0, constraints: tuple[str, ...] = ()) -> Space:
+    return Space([choice(FloatParameter(name, 0.0, high)) for name in names], map(Expression.parse, constraints))
+
+
+def trial(number: int, params: Params, losses: tuple[float, ...] = ()) -> Trial:
+    """Complete with these losses, failed where one is NaN, running without any."""
+    if not losses:
+        return Trial(number, str(number), TrialState.RUNNING, params=params)
+    if any(map(math.isnan, losses)):
+        failure = Failure(FailureClass.NAN, "")
+        return Trial(number, str(number), TrialState.FAILED, params=params, failure=failure)
+    values = {f"loss{i}": loss for i, loss in enumerate(losses)}
+    return Trial(number, str(number), TrialState.COMPLETE, params=params, values=values)
+
+
+def history_of(space: Space, trials: list[Trial], limits: tuple[float | None, ...] = (None,)) -> History:
+    objectives = [Objective(f"loss{i}", limit=limit) for i, limit in enumerate(limits)]
+    return History(space, objectives, trials)
+
+
+def suggested(history: History, seed: int = 0) -> Params:
+    found = GPSampler().suggest(history, np.random.default_rng([seed, history.number]))
+    assert found is not None
+    return found.params
+
+
+def run(space: Space, losses: Losses, n: int, limits: tuple[float | None, ...] = (None,), seed: int = 0) -> list[Trial]:
+    history = history_of(space, [], limits)
+    while history.number < n:
+        params = suggested(history, seed)
+        history = history.advance([*history.trials, trial(history.number, params, losses(params))])
+    return list(history.trials)
+
+
+def scattered(space: Space, n: int, losses: Losses, limits: tuple[float | None, ...] = (None,)) -> History:
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(n)]
+    return history_of(space, [trial(i, params, losses(params)) for i, params in enumerate(drawn)], limits)
+
+
+def lowest(trials: list[Trial]) -> float:
+    return min(each.values.get("loss0", math.inf) for each in trials)
+
+
+def bowl(params: Params) -> tuple[float]:
+    return (float((params["x"] - 0.3) ** 2 + (params["y"] - 0.8) ** 2),)
+
+
+def test_a_smooth_function_is_minimised_in_few_trials() -> None:
+    assert np.median([lowest(run(box("x", "y"), bowl, 18, seed=seed)) for seed in range(3)]) < 2e-4
+
+
+def test_the_scale_of_the_losses_does_not_matter() -> None:
+    scaled = scattered(box("x", "y"), 15, lambda params: (1e6 * bowl(params)[0] - 1e4,))
+    close = suggested(scattered(box("x", "y"), 15, bowl))
+    assert suggested(scaled) == {name: pytest.approx(value, abs=1e-3) for name, value in close.items()}
+
+
+def test_a_branch_is_judged_with_what_it_leads_to() -> None:
+    space = Space(
+        [
+            choice(CategoricalParameter("kind", tuple("abcdef"))),
+            choice(FloatParameter("x", 0.0, 1.0), "kind", "c"),
+            choice(IntParameter("n", 1, 9), "kind", "c", "d"),
+        ]
+    )
+
+    def losses(params: Params) -> tuple[float]:
+        if params["kind"] != "c":
+            return (0.5 + 0.01 * "abcdef".index(params["kind"]),)
+        return (3 * (params["x"] - 0.2) ** 2 + 0.05 * (params["n"] - 7) ** 2,)
+
+    best = min(run(space, losses, 30), key=lambda each: each.values["loss0"])
+    assert best.params["kind"] == "c"
+    assert best.params["n"] == 7
+    assert best.params["x"] == pytest.approx(0.2, abs=0.05)
+
+
+def test_it_learns_where_trials_fail_and_finds_a_minimum_at_that_border() -> None:
+    def losses(params: Params) -> tuple[float]:
+        return (math.nan if params["x"] + params["y"] > 1.0 else (1.0 - params["x"]) ** 2 + (0.3 - params["y"]) ** 2,)
+
+    trials = run(box("x", "y"), losses, 40)
+    n_failed = sum(each.state is TrialState.FAILED for each in trials[8:])
+    assert lowest(trials) < 0.25  # 0.245 at the border
+    assert n_failed < 12
+
+
+def test_eight_asks_without_a_tell_are_spread() -> None:
+    history = scattered(box("x", "y"), 12, bowl)
+    for number in range(12, 20):
+        history = history.advance([*history.trials, trial(number, suggested(history))])
+    asked = np.array([[each.params["x"], each.params["y"]] for each in history.trials[12:]])
+    distances = np.linalg.norm(asked[:, None] - asked, axis=2)[np.triu_indices(8, 1)]
+    assert distances.min() > 1e-3
+    assert np.median(distances) > 0.1
+
+
+def test_two_objectives_become_a_front_from_end_to_end() -> None:
+    """The front is x from 0 to 1 where y is 0."""
+    trials = run(box("x", "y"), lambda p: (p["x"] + p["y"], (1 - p["x"]) ** 2 + p["y"]), 30, (None, None))
+    on_front = sorted(each.params["x"] for each in trials if each.params["y"] < 0.02)
+    assert len(on_front) > 12
+    assert on_front[0] < 0.1
+    assert on_front[-1] > 0.8
+    assert np.diff(on_front).max() < 0.25
+
+
+def test_a_limit_keeps_the_search_where_it_is_kept() -> None:
+    def losses(params: Params) -> tuple[float, float]:
+        return 1 - params["x"] + 0.1 * params["y"], params["x"]
+
+    trials = run(box("x", "y"), losses, 25, (None, 0.4))
+    within = [each for each in trials[8:] if each.values["loss1"] <= 0.4]
+    assert len(within) > 12
+    assert lowest(within) < 0.64
+
+
+def test_where_nothing_keeps_the_limit_yet_it_looks_for_what_does() -> None:
+    def losses(params: Params) -> tuple[float, float]:
+        return params["y"], abs(params["x"] - 0.9) + 0.2
+
+    history = scattered(box("x", "y", constraints=("x < 0.5",)), 12, losses, (None, 0.25))
+    widened = history_of(box("x", "y"), list(history.trials), (None, 0.25))
+    assert suggested(widened)["x"] > 0.5
+
+
+def test_trials_of_a_narrower_space_still_inform_a_widened_one() -> None:
+    narrow = scattered(box("x", "y"), 30, bowl)
+    found = suggested(history_of(box("x", "y", high=2.0), list(narrow.trials)))
+    assert found["x"] == pytest.approx(0.3, abs=0.1)
+    assert found["y"] == pytest.approx(0.8, abs=0.1)
+
+
+def test_constraints_are_respected_where_the_best_trials_are_at_their_border() -> None:
+    space = box("x", "y", constraints=("x + y < 0.6",))
+    trials = run(space, lambda p: (-p["x"] - p["y"],), 25)
+    assert all(each.params["x"] + each.params["y"] < 0.6 for each in trials)
+    assert lowest(trials) < -0.55
+
+
+def test_noise_does_not_hold_it_at_a_lucky_trial() -> None:
+    rng = np.random.default_rng(4)
+    noisy = scattered(box("x", "y"), 40, lambda p: (bowl(p)[0] + 0.05 * rng.standard_normal(),))
+    lucky = trial(40, {"x": 0.9, "y": 0.1}, (-0.1,))
+    found = suggested(noisy.advance([*noisy.trials, lucky]))
+    assert math.dist((found["x"], found["y"]), (0.3, 0.8)) < 0.35
+
+
+def test_of_a_thousand_trials_the_best_are_kept_and_it_still_goes_where_they_are() -> None:
+    history = scattered(box("x", "y"), 1000, bowl)
+    found = suggested(history)
+    assert math.dist((found["x"], found["y"]), (0.3, 0.8)) < 0.05
+    kept = _surrogate._kept(np.arange(1000.0))
+    assert len(set(kept)) == 250
+    assert set(range(125)) <= set(kept)
+    assert kept.max() == 999
+
+
+def test_between_two_fits_a_trial_more_changes_no_hyperparameter() -> None:
+    sizes = [_surrogate._n_fitted(n) for n in range(1, 400)]
+    assert sizes[:100] == list(range(1, 101))
+    assert len(set(sizes[100:])) == 10
+    assert all(size <= n for n, size in enumerate(sizes, start=1))
+
+
+@pytest.mark.parametrize("huge", [1e308, -1e308, math.inf, -math.inf])
+def test_losses_beyond_all_measure_leave_it_at_work(huge: float) -> None:
+    history = scattered(box("x", "y"), 12, bowl)
+    assert suggested(history.advance([*history.trials, trial(12, {"x": 0.5, "y": 0.5}, (huge,))]))
+
+
+def test_the_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="startup"):
+        GPSampler.model_validate({"startup": 0})
