@@ -67,14 +67,15 @@ def table(corner: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequenc
 
 def by_problem(found: Regrets, problems: Sequence[Problem], cell: Callable[[list[Sequence[float]]], str]) -> str:
     """A row for each problem and for each group, a column for each optimizer."""
+    tried = {name for name, _ in common(found, found)}
+    problems = [problem for problem in problems if problem.name in tried]
     rows = [(problem.name, {problem.name}) for problem in problems]
     rows += [(f"**{group}**", {p.name for p in problems if p.group == group}) for group in groups(problems)]
-    rows.append(("**all**", {problem.name for problem in problems}))
-    cells = []
-    for name, members in rows:
-        chosen = [[r for (problem, _), r in found[o].items() if problem in members] for o in found]
-        whole = max(map(len, chosen))
-        cells.append((name, [cell(each) if len(each) == whole > 0 else "" for each in chosen]))
+    rows.append(("**all**", tried))
+    cells = [
+        (name, [cell([r for (problem, _), r in found[o].items() if problem in members]) for o in found])
+        for name, members in rows
+    ]
     return table("problem", [title(optimizer) for optimizer in found], cells)
 
 
@@ -95,20 +96,21 @@ def common(found: Regrets, optimizers: Iterable[str]) -> list[Pair]:
     return sorted(set.intersection(*(set(found[optimizer]) for optimizer in optimizers)))
 
 
-def fields(found: Regrets) -> list[list[str]]:
-    """The optimizers that ran everywhere, and, where some ran on a part alone, all of them on that part."""
-    most = max(map(len, found.values()))
-    everywhere = [optimizer for optimizer in found if len(found[optimizer]) == most]
-    return [everywhere] if len(everywhere) == len(found) else [everywhere, list(found)]
+def fields(found: Regrets) -> list[dict[str, dict[Pair, Sequence[float]]]]:
+    """The optimizers that ran everywhere; and, where some ran on a part alone, all of them on that part."""
+    most = max((len(pairs) for optimizer, pairs in found.items() if optimizer != "random"), default=0)
+    everywhere = [optimizer for optimizer in found if len(found[optimizer]) >= most]
+    chosen = [everywhere] if len(everywhere) == len(found) else [everywhere, list(found)]
+    return [{name: {pair: found[name][pair] for pair in common(found, names)} for name in names} for names in chosen]
 
 
-def ranks(found: Regrets, optimizers: Sequence[str]) -> str:
+def ranks(found: Regrets) -> str:
     """Mean ranks with one entry of ours at a time: its own at each mark, and at the last one everybody's."""
     from scipy.stats import rankdata
 
-    peers, pairs = [name for name in optimizers if name in PEERS], common(found, optimizers)
+    peers, pairs = [name for name in found if name in PEERS], common(found, found)
     rows = []
-    for ours in (name for name in optimizers if name not in PEERS):
+    for ours in (name for name in found if name not in PEERS):
         entries = [ours, *peers]
         R = np.array([[found[entry][pair] for pair in pairs] for entry in entries])  # (entries, pairs, marks)
         mean = rankdata(R, axis=0).mean(axis=1)
@@ -117,16 +119,16 @@ def ranks(found: Regrets, optimizers: Sequence[str]) -> str:
     return f"{head}.\n\n" + table("ours", ["its rank", *map(title, peers)], rows)
 
 
-def verdicts(found: Regrets, problems: Sequence[Problem], optimizers: Sequence[str]) -> str:
+def verdicts(found: Regrets, problems: Sequence[Problem]) -> str:
     """Each of ours against each peer and random: the share of the pairs that it wins, the ratio of the regrets, and
     Wilcoxon's p over their logarithms, with Holm's correction over the battles and marks of all problems or a group."""
-    others = [name for name in optimizers if name in PEERS or name == "random"]
-    battles = [(a, b) for a in optimizers if a not in PEERS and a != "random" for b in others]
+    others = [name for name in found if name in PEERS or name == "random"]
+    battles = [(a, b) for a in found if a not in PEERS and a != "random" for b in others]
     parts = {"all": problems, **{g: [p for p in problems if p.group == g] for g in groups(problems)}}
     rows = []
     for part, members in parts.items():
         names = {problem.name for problem in members}
-        pairs = [pair for pair in common(found, optimizers) if pair[0] in names]
+        pairs = [pair for pair in common(found, found) if pair[0] in names]
         if not pairs:
             continue
         D = [np.log([found[a][p] for p in pairs]) - np.log([found[b][p] for p in pairs]) for a, b in battles]
@@ -181,15 +183,16 @@ def report(results: Results, problems: Sequence[Problem], seeds: Sequence[int]) 
     for (optimizer, *_), each in results.items():
         versions.setdefault(optimizer, set()).add(each["version"])
     said = "; ".join(f"{title(name)} {', '.join(sorted(versions[name]))}" for name in found)
-    parts = [
-        f"{said}.\n",
-        "Normalised regret after 25 / 50 / 100 trials, one worker, geometric mean over the seeds.\n",
-        by_problem(found, problems, means),
-        "After 100: median (quartiles).\n",
-        by_problem(found, problems, spread),
-    ]
-    for optimizers in fields(found):
-        parts += [ranks(found, optimizers), verdicts(found, problems, optimizers)]
+    parts = [f"{said}.\n"]
+    for field in fields(found):
+        parts += [
+            "Normalised regret after 25 / 50 / 100 trials, one worker, geometric mean over the seeds.\n",
+            by_problem(field, problems, means),
+            "After 100: median (quartiles).\n",
+            by_problem(field, problems, spread),
+            ranks(field),
+            verdicts(field, problems),
+        ]
     together = regrets(results, problems, 8, [PARALLEL_MARK], seeds)
     if together:
         parts.append("8 asynchronous workers against one: ratio of the regrets (regret of the 8).\n")

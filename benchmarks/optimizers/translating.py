@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from problems import Params
@@ -45,3 +47,24 @@ def _above(parameter: Parameter, found: Mapping[str, tuple[Parameter, list[Any]]
         parameter, allowed = found[parameter.name]
         values[parameter.name] = allowed[0]
     return values
+
+
+@dataclass
+class Finite:
+    """For optimizers that take no failures: one counts as the worst value so far. Before there is a value, it waits."""
+
+    worst: float = -math.inf
+    waiting: list[int] = field(default_factory=list)
+
+    def told(self, number: int, value: float) -> list[tuple[int, float, bool]]:
+        """What can be told now: the number of a trial, its value, whether it failed."""
+        if math.isnan(value):
+            self.waiting.append(number)
+            known = []
+        else:
+            self.worst = max(self.worst, value)
+            known = [(number, value, False)]
+        if math.isinf(self.worst):
+            return known
+        failed, self.waiting = self.waiting, []
+        return known + [(each, self.worst, True) for each in failed]

@@ -35,8 +35,16 @@ AXES = (
 FCNETS = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
 FCNET_SPACE = Space([choice(axis) for axis in AXES])
 
-# The lowest validation cross entropy at epoch 52 of the surrogate, found once by `long_search` below.
-LCBENCH: Mapping[str, float] = {}
+# The lowest validation cross entropy at epoch 52 of the surrogate, as `long_search` below found it: on most of these
+# tasks in a corner of the ranges, far from what a hundred random trials find.
+LCBENCH: Mapping[str, float] = {
+    "3945": 0.105309,
+    "7593": 0.118184,
+    "34539": 0.21634,
+    "126026": 0.025321,
+    "167152": 0.073799,
+    "189873": 0.050331,
+}
 _EPOCH = 52
 _OUTPUT = 2  # of time, val_accuracy, val_cross_entropy, val_balanced_accuracy, test_cross_entropy, ...
 LCBENCH_SPACE = Space(
@@ -114,15 +122,15 @@ def lcbench(surrogate: Surrogate, task: str) -> Problem:
 
 
 def long_search(surrogate: Surrogate, task: str, seed: int = 0) -> float:
-    """The lowest of 400 000 random configurations and of 60 rounds of 4 000 ever smaller steps from the best 40."""
+    """The lowest of 80 000 random configurations and of 40 rounds of 2 000 ever smaller steps from the best 40."""
     rng, d = np.random.default_rng(seed), len(LCBENCH_SPACE.parameters)
     best_u, best = np.empty((0, d)), np.empty(0)
-    for round_ in range(160):
-        if round_ < 100:
-            U = rng.random((4000, d))
+    for round_ in range(80):
+        if round_ < 40:
+            U = rng.random((2000, d))
         else:
-            steps = rng.standard_normal((4000, d)) * 0.3 * 0.92 ** (round_ - 100) * (rng.random((4000, d)) < 0.5)
-            U = np.clip(best_u[rng.integers(len(best_u), size=4000)] + steps, 0, 1)
+            steps = rng.standard_normal((2000, d)) * 0.3 * 0.88 ** (round_ - 40) * (rng.random((2000, d)) < 0.5)
+            U = np.clip(best_u[rng.integers(len(best_u), size=2000)] + steps, 0, 1)
         X = np.array([row(LCBENCH_SPACE.decode(u)) for u in U])
         losses = np.concatenate([best, surrogate(task, _EPOCH, X)[:, _OUTPUT]])
         U = np.vstack([best_u, U])
