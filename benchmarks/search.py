@@ -58,11 +58,19 @@ def seeds_of(text: str) -> range:
     return range(int(first), int(last) + 1) if first else range(int(last))
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_optimizers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ours", nargs="*", default=["random", "tpe"])
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=installed())
     parser.add_argument("--peer-python", nargs="*", default=[], metavar="NAME=PATH")
+
+
+def pythons_of(said: argparse.Namespace) -> dict[str, str]:
+    return dict(each.split("=", 1) for each in said.peer_python)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_optimizers(parser)
     parser.add_argument("--seeds", type=seeds_of, default=range(10), help="how many, or from-to")
     parser.add_argument("--workers", type=int, nargs="*", choices=N_TRIALS, default=[1, 8])
     parser.add_argument("--problem", nargs="*", default=[""])
@@ -105,7 +113,7 @@ def search(said: argparse.Namespace, wanted: Sequence[Job], file: Path) -> int:
     ]
     about = hours(todo, known, said.jobs)
     print(f"{len(todo)} searches, about {about:.1f} hours in {said.jobs} processes\n", file=sys.stderr)
-    return run(todo, file, dict(each.split("=", 1) for each in said.peer_python), said.data, said.jobs)
+    return run(todo, file, pythons_of(said), said.data, said.jobs)
 
 
 if __name__ == "__main__":

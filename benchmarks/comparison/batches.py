@@ -17,6 +17,12 @@ from typing import Any
 from optimizers import PEERS, named
 
 HERE = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 Key = tuple[str, str, int, int]
 Results = dict[Key, dict[str, Any]]
 
@@ -57,6 +63,11 @@ def hours(jobs: Iterable[Job], known: Results, n_processes: int) -> float:
     return sum(map(seconds, jobs)) / n_processes / 3600
 
 
+def output(command: Sequence[str]) -> str:
+    """What a process in our environment prints."""
+    return subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def run(jobs: Sequence[Job], file: Path, pythons: Mapping[str, str], data: Path | None, n_processes: int) -> int:
     """Appends what each job finds to `file`. How many processes failed; what they said went to standard error."""
     lock, failed = Lock(), []
@@ -65,10 +76,8 @@ def run(jobs: Sequence[Job], file: Path, pythons: Mapping[str, str], data: Path 
     def search(batch: list[Job]) -> None:
         python = pythons.get(batch[0].optimizer, sys.executable)
         command = [python, "-m", "comparison.worker", *([str(data)] if data else [])]
-        path = os.pathsep.join([str(HERE), str(HERE.parent)])
-        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         asked = "".join(json.dumps(asdict(job)) + "\n" for job in batch)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as it:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as it:
             assert it.stdin
             assert it.stdout
             it.stdin.write(asked)

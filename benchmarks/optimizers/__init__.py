@@ -5,10 +5,12 @@ A peer is imported only where it is asked for, so that each may live in an envir
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Protocol
 
 from problems import Params, Problem, Values
@@ -22,6 +24,9 @@ class Optimizer(Protocol):
 
     def tell(self, number: int, values: Values) -> None:
         """What it reported, one value for each objective, to be minimised; NaN where it failed."""
+
+    def preload(self, n_trials: int) -> None:
+        """As if so many random trials had been asked for and told."""
 
 
 @dataclass(frozen=True)
@@ -69,5 +74,9 @@ def named(name: str) -> tuple[str, str]:
 
 
 def version_of(name: str) -> str:
-    """Of what is installed here."""
-    return version(PEERS[name].distribution if name in PEERS else "sweeprun")
+    """Of what is installed here; with its commit where it is ours."""
+    if name in PEERS:
+        return version(PEERS[name].distribution)
+    described = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    commit = subprocess.run(described, capture_output=True, text=True, check=False).stdout.strip()
+    return f"{version('sweeprun')} {commit}".strip()

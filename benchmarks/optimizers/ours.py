@@ -18,8 +18,9 @@ from sweeprun.trials import Failure, FailureClass, Suggestion, Trial, TrialState
 
 
 class Ours:
-    def __init__(self, sampler: Sampler, history: History, seed: int):
-        self._sampler, self.history, self._seed = sampler, history, seed
+    def __init__(self, sampler: Sampler, problem: Problem, seed: int):
+        self._sampler, self._problem, self._seed = sampler, problem, seed
+        self.history = History(problem.space, [Objective(f"loss{i}") for i in range(problem.n_objectives)], [])
 
     def ask(self, number: int) -> Params | None:
         suggestion = self._sampler.suggest(self.history, np.random.default_rng([self._seed, number]))
@@ -33,6 +34,14 @@ class Ours:
         trials[number] = ended(trials[number], values)
         self.history = self.history.advance(trials)
 
+    def preload(self, n_trials: int) -> None:
+        rng, space = np.random.default_rng(self._seed), self._problem.space
+        trials = []
+        for number in range(n_trials):
+            params = space.sample(rng)
+            trials.append(ended(running(number, Suggestion(params)), self._problem.values(params)))
+        self.history = self.history.advance(trials)
+
 
 def start(problem: Problem, seed: int, n_trials: int, written: str) -> Ours:
     """`written`: a sampler and its options, such as `gp:startup=8,exact=true`."""
@@ -40,8 +49,7 @@ def start(problem: Problem, seed: int, n_trials: int, written: str) -> Ours:
     if sampler == "auto":
         sampler = choose(problem.space, n_trials).name
     options = dict(_option(each) for each in settings.split(",")) if settings else {}
-    objectives = [Objective(f"loss{i}") for i in range(problem.n_objectives)]
-    return Ours(registry.load("sampler", sampler, options, seed=seed), History(problem.space, objectives, []), seed)
+    return Ours(registry.load("sampler", sampler, options, seed=seed), problem, seed)
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -10,25 +10,32 @@ from hebo.optimizers.hebo import HEBO
 
 from optimizers.translating import Finite, configuration
 from problems import Params, Problem, Values
-from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, Parameter, Space
+from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, Parameter
 
 
 class Hebo:
-    def __init__(self, space: Space, seed: int):
-        self._space = space
-        design = DesignSpace().parse([theirs(parameter) for parameter in space.parameters])
+    def __init__(self, problem: Problem, seed: int):
+        self._problem = problem
+        design = DesignSpace().parse([theirs(parameter) for parameter in problem.space.parameters])
         self._hebo = HEBO(design, scramble_seed=seed)
         self._asked: dict[int, Any] = {}
         self._finite = Finite()
 
     def ask(self, number: int) -> Params:
         frame = self._asked[number] = self._hebo.suggest(n_suggestions=1)
-        drawn = frame.iloc[0]
-        return configuration(self._space, lambda parameter: ours(parameter, drawn[parameter.name]))
+        return self._params(frame.iloc[0])
 
     def tell(self, number: int, values: Values) -> None:
         for each, value, _ in self._finite.told(number, values[0]):
             self._hebo.observe(self._asked.pop(each), np.array([[value]]))
+
+    def preload(self, n_trials: int) -> None:
+        frame = self._hebo.space.sample(n_trials)
+        values = [self._problem.values(self._params(drawn)) for _, drawn in frame.iterrows()]
+        self._hebo.observe(frame, np.array(values))
+
+    def _params(self, drawn: Any) -> Params:
+        return configuration(self._problem.space, lambda parameter: ours(parameter, drawn[parameter.name]))
 
 
 def start(problem: Problem, seed: int, n_trials: int) -> Hebo:
@@ -36,7 +43,7 @@ def start(problem: Problem, seed: int, n_trials: int) -> Hebo:
 
     np.random.seed(seed)  # it draws from the global generators
     torch.manual_seed(seed)
-    return Hebo(problem.space, seed)
+    return Hebo(problem, seed)
 
 
 def theirs(parameter: Parameter) -> dict[str, Any]:

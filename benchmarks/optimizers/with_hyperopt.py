@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import hyperopt
@@ -16,35 +17,53 @@ from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, P
 
 
 class Hyperopt:
-    def __init__(self, space: Space, seed: int):
-        self._space, self._tree = space, tree(space)
+    def __init__(self, problem: Problem, seed: int):
+        self._problem, self._tree = problem, tree(problem.space)
         self._domain = Domain(lambda values: 0.0, self._tree)
         self._trials, self._rng = hyperopt.Trials(), np.random.default_rng(seed)
         self._documents: dict[int, Any] = {}
 
     def ask(self, number: int) -> Params:
-        ids = self._trials.new_trial_ids(1)
-        [document] = hyperopt.tpe.suggest(ids, self._domain, self._trials, int(self._rng.integers(2**31 - 1)))
-        document["state"] = JOB_STATE_RUNNING
+        [document] = self._suggested(hyperopt.tpe.suggest, 1)
         self._trials.insert_trial_docs([document])
         self._trials.refresh()
         self._documents[number] = document
-        drawn = {name: value[0] for name, value in document["misc"]["vals"].items() if value}
-        values = flat(hyperopt.space_eval(self._tree, drawn))
-        return configuration(self._space, lambda parameter: ours(parameter, values[parameter.name]))
+        return self._params(document)
 
     def tell(self, number: int, values: Values) -> None:
-        failed = math.isnan(values[0])
-        document = self._documents.pop(number)
-        document["state"] = JOB_STATE_DONE
-        document["result"] = (
-            {"status": hyperopt.STATUS_FAIL} if failed else {"status": hyperopt.STATUS_OK, "loss": values[0]}
-        )
+        end(self._documents.pop(number), values)
         self._trials.refresh()
+
+    def preload(self, n_trials: int) -> None:
+        documents = self._suggested(hyperopt.rand.suggest, n_trials)
+        for document in documents:
+            end(document, self._problem.values(self._params(document)))
+        self._trials.insert_trial_docs(documents)
+        self._trials.refresh()
+
+    def _suggested(self, suggest: Callable[..., Any], n: int) -> list[Any]:
+        ids = self._trials.new_trial_ids(n)
+        documents: list[Any] = suggest(ids, self._domain, self._trials, int(self._rng.integers(2**31 - 1)))
+        for document in documents:
+            document["state"] = JOB_STATE_RUNNING
+        return documents
+
+    def _params(self, document: Any) -> Params:
+        drawn = {name: value[0] for name, value in document["misc"]["vals"].items() if value}
+        values = flat(hyperopt.space_eval(self._tree, drawn))
+        return configuration(self._problem.space, lambda parameter: ours(parameter, values[parameter.name]))
+
+
+def end(document: Any, values: Values) -> None:
+    failed = math.isnan(values[0])
+    document["state"] = JOB_STATE_DONE
+    document["result"] = (
+        {"status": hyperopt.STATUS_FAIL} if failed else {"status": hyperopt.STATUS_OK, "loss": values[0]}
+    )
 
 
 def start(problem: Problem, seed: int, n_trials: int) -> Hyperopt:
-    return Hyperopt(problem.space, seed)
+    return Hyperopt(problem, seed)
 
 
 def tree(space: Space) -> dict[str, Any]:

@@ -27,18 +27,26 @@ class SMAC3:
             output_directory=self._folder.name,
         )
         self._smac = HyperparameterOptimizationFacade(scenario, lambda config, seed: 0.0, logging_level=40)
-        self._space = problem.space
+        self._problem = problem
         self._asked: dict[int, TrialInfo] = {}
         self._finite = Finite()  # its own cost of a crash is infinite, on which its forest cannot be fitted
 
     def ask(self, number: int) -> Params:
         info = self._asked[number] = self._smac.ask()
-        return configuration(self._space, lambda parameter: ours(parameter, info.config[parameter.name]))
+        return self._params(info.config)
 
     def tell(self, number: int, values: Values) -> None:
         for each, value, failed in self._finite.told(number, values[0]):
             status = StatusType.CRASHED if failed else StatusType.SUCCESS
             self._smac.tell(self._asked.pop(each), TrialValue(value, status=status))
+
+    def preload(self, n_trials: int) -> None:
+        for config in self._smac.scenario.configspace.sample_configuration(n_trials):
+            [value] = self._problem.values(self._params(config))
+            self._smac.tell(TrialInfo(config, seed=0), TrialValue(value), save=False)
+
+    def _params(self, config: Any) -> Params:
+        return configuration(self._problem.space, lambda parameter: ours(parameter, config[parameter.name]))
 
 
 def start(problem: Problem, seed: int, n_trials: int) -> SMAC3:
