@@ -1,0 +1,69 @@
+"""Our samplers, asked as a sweep asks them: unfinished trials are in the history, running."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from problems import Params, Problem, Values
+from sweeprun import registry
+from sweeprun.history import History
+from sweeprun.objective import Objective
+from sweeprun.samplers.auto import choose
+from sweeprun.samplers.base import Sampler
+from sweeprun.trials import Failure, FailureClass, Suggestion, Trial, TrialState
+
+
+class Ours:
+    def __init__(self, sampler: Sampler, problem: Problem, seed: int):
+        self._sampler, self._problem, self._seed = sampler, problem, seed
+        self.history = History(problem.space, [Objective(f"loss{i}") for i in range(problem.n_objectives)], [])
+
+    def ask(self, number: int) -> Params | None:
+        suggestion = self._sampler.suggest(self.history, np.random.default_rng([self._seed, number]))
+        if suggestion is None:
+            return None
+        self.history = self.history.advance([*self.history.trials, running(number, suggestion)])
+        return suggestion.params
+
+    def tell(self, number: int, values: Values) -> None:
+        trials = list(self.history.trials)
+        trials[number] = ended(trials[number], values)
+        self.history = self.history.advance(trials)
+
+    def preload(self, n_trials: int) -> None:
+        rng, space = np.random.default_rng(self._seed), self._problem.space
+        trials = []
+        for number in range(n_trials):
+            params = space.sample(rng)
+            trials.append(ended(running(number, Suggestion(params)), self._problem.values(params)))
+        self.history = self.history.advance(trials)
+
+
+def start(problem: Problem, seed: int, n_trials: int, written: str) -> Ours:
+    """`written`: a sampler and its options, such as `gp:startup=8,exact=true`."""
+    sampler, _, settings = written.partition(":")
+    if sampler == "auto":
+        sampler = choose(problem.space, n_trials).name
+    options = dict(_option(each) for each in settings.split(",")) if settings else {}
+    return Ours(registry.load("sampler", sampler, options, seed=seed), problem, seed)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, _, value = text.partition("=")
+    return key, json.loads(value)
+
+
+def running(number: int, suggestion: Suggestion) -> Trial:
+    return Trial(number, str(number), TrialState.RUNNING, params=suggestion.params, notes=suggestion.notes)
+
+
+def ended(trial: Trial, values: Values) -> Trial:
+    if any(map(math.isnan, values)):
+        state, said = TrialState.FAILED, {"failure": Failure(FailureClass.NAN, "")}
+    else:
+        state, said = TrialState.COMPLETE, {"values": {f"loss{i}": value for i, value in enumerate(values)}}
+    return Trial(trial.number, trial.uid, state, params=trial.params, notes=trial.notes, **said)
