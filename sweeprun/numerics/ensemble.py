@@ -46,7 +46,7 @@ class Ensemble:
 def rank_weights(predicted: Sequence[Floats], y: Floats, rng: np.random.Generator) -> Floats:
     """How much each of k models is to be believed (k,), from what it predicts, (n,) each, where y (n,) was observed.
 
-    The share of resamples of the n points in which it ranks the fewest pairs wrongly; who is equal shares. Where a model
+    The share of resamples of the n points in which it ranks fewest pairs wrongly; who is equal shares. Where a model
     was made from y itself, it is the last one, and predicts each point as if that had been left out. Who is worse
     than the last one in most resamples gets nothing: many that are useless would add up.
     """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _N_RANDOM, _N_NEAR = 256, 256  # points looked at first: anywhere, and near good ones
 _LEAST_GAIN = 0.03  # deviations by which every second trial must be expected to be better
+_CAUTION = 10.0  # how much more the chance to fail counts than it would by its expectation: what fails is lost
 
 
 @final
@@ -44,8 +45,8 @@ class GPSampler(Sampler):
     Feurer et al. 2018 (earlier sweeps).
     Differs from the papers: improvement is over the lowest mean of the model, not the lowest loss, and for every second
     trial over 3 % of a deviation less, because who only polishes stays in the first good branch; lengthscales are
-    expected to grow with the number of active parameters; the chance to fail has a process of its own; inactive
-    parameters lie at the origin of their features.
+    expected to grow with the number of active parameters; the chance to fail has a process of its own, and its
+    logarithm counts tenfold; inactive parameters lie at the origin of their features.
 
         algorithm: gp
     """
@@ -109,7 +110,7 @@ class _Score:
         mu, sd = _stacked([model.predict(Z) for model in self.surrogate.objectives])
         value = log_improvement(mu, sd, self.lower, self.upper)[0]
         if self.surrogate.failure is not None:
-            value = value + log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
+            value = value + _CAUTION * log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
         return value
 
     def slopes(self, U: Floats, active: Flags) -> tuple[Floats, Floats]:
@@ -121,8 +122,8 @@ class _Score:
         if self.surrogate.failure is not None:
             mu, sd, dmu, dsd = self.surrogate.failure.slopes(Z)
             chance, by_mu, by_sd = log_below(mu, sd, 0.0)
-            value = value + chance
-            slope = slope + by_mu[:, None] * dmu + by_sd[:, None] * dsd
+            value = value + _CAUTION * chance
+            slope = slope + _CAUTION * (by_mu[:, None] * dmu + by_sd[:, None] * dsd)
         return value, self.cube.by_coordinates(U, active, slope)
 
 

@@ -120,7 +120,7 @@ def test_it_learns_where_trials_fail_and_finds_a_minimum_at_that_border() -> Non
     trials = run(box("x", "y"), losses, 40)
     n_failed = sum(each.state is TrialState.FAILED for each in trials[8:])
     assert lowest(trials) < 0.25  # 0.245 at the border
-    assert n_failed < 12
+    assert n_failed < 20
 
 
 def test_eight_asks_without_a_tell_are_spread() -> None:
