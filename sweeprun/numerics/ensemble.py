@@ -5,6 +5,7 @@ Source: Feurer et al. 2018, Practical transfer learning for Bayesian optimizatio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,9 +39,9 @@ class Ensemble:
         variance_slope = np.einsum("k,kq,kqp->qp", self.weights**2, sd, dsd)
         return self.weights @ mu, spread, np.einsum("k,kqp->qp", self.weights, dmu), variance_slope / spread[:, None]
 
-    def believing(self, Q: Floats) -> Ensemble:
-        """The same as if what each process expects at Q had been observed by it."""
-        return Ensemble(tuple(each.believing(Q) for each in self.processes), self.weights)
+    def believing(self, Q: Floats, at_least: float = -math.inf) -> Ensemble:
+        """The same as if what each process expects at Q, or `at_least`, had been observed by it."""
+        return Ensemble(tuple(each.believing(Q, at_least) for each in self.processes), self.weights)
 
 
 def rank_weights(predicted: Sequence[Floats], y: Floats, rng: np.random.Generator) -> Floats:

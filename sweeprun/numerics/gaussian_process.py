@@ -83,12 +83,12 @@ class GaussianProcess:
         dsd = -self._by_features(X, slope * v) / sd[:, None]
         return k @ self._alpha, sd, dmu, dsd
 
-    def believing(self, Q: Floats) -> GaussianProcess:
-        """The same as if its own means had been observed at Q too: what is not known yet is believed (kriging believer,
-        Ginsbourger 2010)."""
+    def believing(self, Q: Floats, at_least: float = -math.inf) -> GaussianProcess:
+        """The same as if its own means had been observed at Q too, or `at_least` where they are below that: what is not
+        known is believed (kriging believer, Ginsbourger 2010)."""
         if not len(Q):
             return self
-        y = np.append(self.y, self.predict(Q)[0])
+        y = np.append(self.y, np.maximum(self.predict(Q)[0], at_least))
         return GaussianProcess(np.vstack([self.Z, Q]), self.owner, y, self.theta)
 
     def left_out(self) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sweeprun.evidence import Evidence
 from sweeprun.history import Floats, Integers
-from sweeprun.numerics import gaussian_process
+from sweeprun.numerics import gaussian_process, pareto
 from sweeprun.numerics.ensemble import Ensemble, rank_weights
 from sweeprun.numerics.gaussian_process import GaussianProcess, Prior
 from sweeprun.numerics.warping import Warp
@@ -35,14 +35,15 @@ def is_enough(evidence: Evidence) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surrogate:
-    """`objectives` are models of the m warped losses, as if what runs had come out as they expect; `limits` (m,) are
-    warped too. `failure` is above 0 where trials fail; None where none has. `means` (k, m) are what the models expect
-    of what was tried, `good` (g, d) the best points."""
+    """`objectives` are models of the m warped losses, as if what runs had come out as they expect, and what failed no
+    better than what is there. `failure` is above 0 where trials fail; None where none has. `means` (k, m) are what the
+    models expect of what was tried; what counts as improvement lies below `reference` (m,). `good` (g, d) are the best
+    points."""
 
     objectives: tuple[Model, ...]
-    limits: Floats
     failure: GaussianProcess | None
     means: Floats
+    reference: Floats
     good: Floats
 
     @classmethod
@@ -52,14 +53,17 @@ class Surrogate:
         fits = [_Fit.of(cube, each) for each in ([*earlier, evidence] if enough else earlier)]
         Z, failed = cube.features(evidence.U, evidence.active), evidence.merits == np.inf
         open_ = np.isnan(evidence.merits) if enough else ~failed
-        objectives = tuple(
+        models = [
             _joined([fit.processes[j] for fit in fits], enough, rng).believing(Z[open_])
             for j in range(len(evidence.limits))
-        )
+        ]
         tried = Z[~failed] if np.any(~failed) else fits[-1].Z
-        means = np.column_stack([model.predict(tried)[0] for model in objectives])
-        good = np.vstack([fit.good for fit in fits])
-        return cls(objectives, fits[-1].limits, _failing(cube, evidence), means, good)
+        means = np.column_stack([model.predict(tried)[0] for model in models])
+        reference = _reference(means, fits[-1].limits)
+        objectives = tuple(
+            model.believing(Z[failed], at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
+        )
+        return cls(objectives, _failing(cube, evidence), means, reference, np.vstack([fit.good for fit in fits]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +87,17 @@ class _Fit:
         limits = [warp.bound(limit) for warp, limit in zip(warps, evidence.limits, strict=True)]
         best = known[np.argsort(evidence.merits[known], kind="stable")[:_N_GOOD]]
         return cls(tuple(processes), np.array(limits), Z, evidence.U[best])
+
+
+def _reference(means: Floats, limits: Floats) -> Floats:
+    """The limits (m,), and without one a little more than the worst of the front within them. With one objective and no
+    limit it is the best mean."""
+    within = means[np.all(means <= limits, axis=1)]
+    front = within[pareto.fronts(within) == 0]
+    if not len(front):
+        return np.asarray(np.minimum(means.max(axis=0), limits))
+    margin = np.maximum(0.1 * np.ptp(front, axis=0), 0.1) if means.shape[1] > 1 else 0.0
+    return np.asarray(np.minimum(front.max(axis=0) + margin, limits))
 
 
 def _prior(evidence: Evidence) -> Prior:

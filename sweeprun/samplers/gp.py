@@ -12,7 +12,6 @@ from pydantic import Field
 
 from sweeprun.evidence import Evidence
 from sweeprun.history import Flags, Floats, History
-from sweeprun.numerics import pareto
 from sweeprun.numerics.acquisition import log_below, log_improvement
 from sweeprun.numerics.boxes import undominated
 from sweeprun.samplers._ascent import around, ascended
@@ -101,8 +100,7 @@ class _Score:
 
     @classmethod
     def of(cls, box: Cube, surrogate: Surrogate, least_gain: float) -> _Score:
-        means = surrogate.means - least_gain
-        return cls(box, surrogate, *undominated(means, _reference(means, surrogate.limits)))
+        return cls(box, surrogate, *undominated(surrogate.means - least_gain, surrogate.reference))
 
     def values(self, U: Floats, active: Flags) -> Floats:
         """(m,) of settled points U (m, d)."""
@@ -131,13 +129,3 @@ def _stacked(predictions: Sequence[tuple[Floats, ...]]) -> list[Floats]:
     """What each of m models says, (q, ...), as arrays (q, m, ...)."""
     return [np.stack(parts, axis=1) for parts in zip(*predictions, strict=True)]
 
-
-def _reference(means: Floats, limits: Floats) -> Floats:
-    """What counts as improvement lies below this (m,): the limits, and without one a little more than the worst of the
-    front within the limits. With one objective it is the best mean."""
-    within = means[np.all(means <= limits, axis=1)]
-    front = within[pareto.fronts(within) == 0]
-    if not len(front):
-        return np.asarray(np.minimum(means.max(axis=0), limits))
-    margin = np.maximum(0.1 * np.ptp(front, axis=0), 0.1) if means.shape[1] > 1 else 0.0
-    return np.asarray(np.minimum(front.max(axis=0) + margin, limits))
