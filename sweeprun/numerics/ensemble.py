@@ -17,6 +17,7 @@ from sweeprun.numerics.gaussian_process import GaussianProcess
 Floats = npt.NDArray[np.float64]
 
 _RESAMPLES = 128
+_BELIEVED = 6  # pairs: those of four trials
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,3 +59,11 @@ def rank_weights(predicted: Sequence[Floats], y: Floats, rng: np.random.Generato
     lowest = np.where(useless, np.inf, losses)
     best = lowest == lowest.min(axis=1, keepdims=True)
     return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
+def agreement(predicted: Floats, y: Floats) -> float:
+    """How well a model, from what it predicts (n,), ranks what was observed, y (n,): 1 where it ranks all pairs right,
+    0 where no more of them than wrongly. Some pairs that were never seen count as right: it is believed at first."""
+    signs = np.sign(predicted[:, None] - predicted) * np.sign(y[:, None] - y)
+    balance, n_pairs = float(np.triu(signs, 1).sum()), len(y) * (len(y) - 1) / 2
+    return max(0.0, (balance + _BELIEVED) / (n_pairs + _BELIEVED))

@@ -11,7 +11,7 @@ from sweeprun.history import Flags, Floats, Integers
 from sweeprun.space import CategoricalParameter, Parameter, Space
 from sweeprun.space.tree import INACTIVE
 
-MOST_CELLS = 64  # more values that are ordered are as good as a continuum
+_MOST_CELLS = 64  # more values that are ordered are as good as a continuum, and a kernel over them costs less as one
 _ARC = np.pi / 2  # radians from one end of a conditional range to the other, on a circle where that way is 1
 
 
@@ -28,7 +28,7 @@ class Axis:
     def of(cls, parameter: Parameter) -> Axis:
         categorical = isinstance(parameter, CategoricalParameter) and not parameter.ordered
         listed = isinstance(parameter, CategoricalParameter)
-        if parameter.size is None or (parameter.size > MOST_CELLS and not listed):
+        if parameter.size is None or (parameter.size > _MOST_CELLS and not listed):
             return cls(None, None, categorical)
         points = np.array([parameter.to_unit(value) for value in parameter.values()])
         return cls(points, np.array(parameter.edges), categorical)
@@ -51,6 +51,12 @@ class Cube:
     @property
     def d(self) -> int:
         return len(self.axes)
+
+    @cached_property
+    def nodes(self) -> tuple[Integers, ...]:
+        """The coordinates of each node of the space."""
+        places = {parameter.name: i for i, parameter in enumerate(self.space.parameters)}
+        return tuple(np.array([places[each.name] for each in node.parameters]) for node in self.space.nodes)
 
     def settled(self, U: Floats) -> tuple[Floats, Flags]:
         """The points themselves that coordinates U (m, d) stand for, and which coordinates are active there, (m, d)."""
@@ -87,9 +93,10 @@ class Cube:
     @cached_property
     def conditional(self) -> Flags:
         """Which coordinates are not active everywhere."""
-        always = [node.parameters for node in self.space.nodes if not node.condition.clauses]
-        names = {parameter.name for parameters in always for parameter in parameters}
-        return np.array([parameter.name not in names for parameter in self.space.parameters], dtype=bool)
+        conditional = np.ones(self.d, dtype=bool)
+        for node, coordinates in zip(self.space.nodes, self.nodes, strict=True):
+            conditional[coordinates] = bool(node.condition.clauses)
+        return conditional
 
     @cached_property
     def owner(self) -> Integers:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Self, final
 
 import numpy as np
 from pydantic import Field
 
 from sweeprun.evidence import Evidence
 from sweeprun.history import Flags, Floats, History, Integers
-from sweeprun.numerics.parzen import Axis, Mixture
-from sweeprun.samplers._untried import find_rare
+from sweeprun.numerics import parzen
+from sweeprun.numerics.ensemble import agreement
+from sweeprun.numerics.parzen import Mixture
+from sweeprun.samplers._cube import Cube, cube
+from sweeprun.samplers._untried import find_rare, is_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
-from sweeprun.space import CategoricalParameter, Parameter, Space
-from sweeprun.trials import Params, Suggestion
+from sweeprun.trials import Suggestion
 
 _LEAST_GOOD = 3  # with fewer good points a branch has no shape of its own yet
 _MOST_GOOD = 25
 _ROUNDS = 8  # of draws, where constraints or earlier trials rule out most of them
-_MOST_CELLS = 64  # more values are as good as a continuum, and a kernel over them costs less as one
+_FADING = 20  # trials after which an earlier sweep that agrees in everything counts half
 
 
 @final
@@ -31,13 +34,16 @@ class TPESampler(Sampler):
     A candidate is a whole configuration from the root of the tree to its leaves. Each node, that is the parameters
     which are active under one condition, has two densities of its own, of the good trials and of the others that
     reached it; a candidate scores the sum over its nodes, so a branch is judged with what it leads to. Trials that
-    run, wait, failed or gave NaN are among the others. The first objective alone is looked at.
+    run, wait, failed or gave NaN are among the others. Of several objectives the good trials are those of the first
+    fronts, and a trial that breaks a limit is worse than all that do not (Evidence.merits).
 
     Paper: Bergstra et al. 2011, Algorithms for hyper-parameter optimization; Watanabe 2023, arXiv 2304.11127;
-    Falkner et al. 2018, BOHB (multivariate kernels).
+    Falkner et al. 2018, BOHB (multivariate kernels); Ozaki et al. 2020, Multiobjective tree-structured Parzen
+    estimator.
     Differs from the papers: good and bad are split in each node among those that reached it; good points weigh by
-    the logarithm of their rank; bandwidths are the distance to the neighbours, without the ends of the range, and may
-    fall to a floor that shrinks from 8 % to 1 % of the range as trials come in.
+    the logarithm of their rank, of several objectives too, where Ozaki et al. weigh by hypervolume and choose greedily
+    within the front that is split; bandwidths are the distance to the neighbours, without the ends of the range, and
+    may fall to a floor that shrinks from 8 % to 1 % of the range as trials come in.
 
         algorithm: tpe
     """
@@ -47,39 +53,67 @@ class TPESampler(Sampler):
     gamma: float = Field(default=0.15, gt=0, lt=1, description="the share of the trials that is good; 25 at most")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
-        if len(history.inside) < self.startup:
+        earlier = [Evidence.of(each) for each in history.earlier if each.inside]
+        if not history.space.parameters or (len(history.inside) < self.startup and not earlier):
             return RandomSampler().suggest(history, rng)
-        space, evidence = history.space, Evidence.of(history)
-        branches = [_Branch.of(coordinates, evidence, space, self.gamma) for coordinates in _nodes(space)]
-        candidates = self._drawn(space, branches, {u.tobytes() for u in evidence.U}, rng)
-        found = _best(candidates, branches) if candidates else find_rare(history, rng)
-        return Suggestion(found) if found is not None else None
-
-    def _drawn(
-        self, space: Space, branches: list[_Branch], tried: set[bytes], rng: np.random.Generator
-    ) -> list[_Candidate]:
-        """As many configurations at none of the points `tried` as are asked for, fewer where they are rare."""
-        found: list[_Candidate] = []
+        box, evidence = cube(history.space), Evidence.of(history)
+        search = _Search.of(box, evidence, earlier, self.gamma)
+        tried = {u.tobytes() for u in evidence.U}
         for _ in range(_ROUNDS):
-            U = np.empty((self.candidates, len(space.parameters)))
-            for branch in branches:
-                U[:, branch.coordinates] = branch.good.draw(rng, self.candidates)
-            for params in map(space.decode, U):
-                point = space.encode(params)
-                if point and point[0].tobytes() not in tried and space.satisfies(params):
-                    found.append(_Candidate(params, *point))
-            if len(found) >= self.candidates:
-                break
-        return found[: self.candidates]
+            U, active = box.settled(search.draw(rng, self.candidates))
+            for u in U[np.argsort(-search.score(U, active), kind="stable")]:
+                if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
+                    return Suggestion(params)
+        rare = find_rare(history, rng)
+        return Suggestion(rare) if rare is not None else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    """A configuration, its point `u` (d,) and which coordinates are active (d,)."""
+class _Search:
+    """The densities of this sweep and of earlier ones as far as those agree with it: `shares` (k,), the first 1."""
 
-    params: Params
-    u: Floats
-    active: Flags
+    sweeps: tuple[_Densities, ...]
+    shares: Floats
+
+    @classmethod
+    def of(cls, box: Cube, evidence: Evidence, earlier: Sequence[Evidence], gamma: float) -> Self:
+        own, *others = (_Densities.of(box, each, gamma) for each in (evidence, *earlier))
+        known = evidence.merits < np.inf
+        U, active, merits = evidence.U[known], evidence.active[known], evidence.merits[known]
+        fading = 1 / (1 + len(merits) / _FADING)
+        shares = [fading * agreement(-each.score(U, active), merits) for each in others]
+        return cls((own, *others), np.array([1.0, *shares]))
+
+    def draw(self, rng: np.random.Generator, m: int) -> Floats:
+        """Coordinates (m, d) where good trials are dense."""
+        drawn = np.stack([each.draw(rng, m) for each in self.sweeps])
+        which = rng.choice(len(drawn), size=m, p=self.shares / self.shares.sum())
+        return np.asarray(drawn[which, np.arange(m)])
+
+    def score(self, U: Floats, active: Flags) -> Floats:
+        """What is to be high, for each of U (m, d)."""
+        return np.asarray(self.shares @ [each.score(U, active) for each in self.sweeps])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Densities:
+    """What one sweep's trials say: the nodes of the tree, each with its densities."""
+
+    d: int
+    branches: tuple[_Branch, ...]
+
+    @classmethod
+    def of(cls, box: Cube, evidence: Evidence, gamma: float) -> Self:
+        return cls(box.d, tuple(_Branch.of(coordinates, evidence, box, gamma) for coordinates in box.nodes))
+
+    def draw(self, rng: np.random.Generator, m: int) -> Floats:
+        U = np.empty((m, self.d))
+        for branch in self.branches:
+            U[:, branch.coordinates] = branch.good.draw(rng, m)
+        return U
+
+    def score(self, U: Floats, active: Flags) -> Floats:
+        return np.asarray(np.sum([branch.score(U, active) for branch in self.branches], axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,13 +125,13 @@ class _Branch:
     others: Mixture
 
     @classmethod
-    def of(cls, coordinates: Integers, evidence: Evidence, space: Space, gamma: float) -> _Branch:
-        axes = [_axis(space.parameters[i]) for i in coordinates]
+    def of(cls, coordinates: Integers, evidence: Evidence, box: Cube, gamma: float) -> Self:
+        axes = [parzen.Axis(box.axes[i].edges, not box.axes[i].categorical) for i in coordinates]
         reached = evidence.active[:, coordinates[0]]
-        X, losses = evidence.U[np.ix_(reached, coordinates)], evidence.losses[reached]
-        order = np.argsort(losses, kind="stable")  # NaN, which is pending, comes last
-        n_good = _n_good(losses, gamma)
-        floor = max(0.01, 0.08 * min(1.0, 20 / max(1, len(losses))))
+        X, merits = evidence.U[np.ix_(reached, coordinates)], evidence.merits[reached]
+        order = np.argsort(merits, kind="stable")  # NaN, which is pending, comes last
+        n_good = _n_good(merits, gamma)
+        floor = max(0.01, 0.08 * min(1.0, 20 / max(1, len(merits))))
         good, others = X[order[:n_good]], X[order[n_good:]]
         ranks = np.arange(1, n_good + 1)
         return cls(
@@ -115,30 +149,9 @@ class _Branch:
         return scores
 
 
-def _n_good(losses: Floats, gamma: float) -> int:
-    """How many of the trials that reached a node are good ones; 0 where too few have a loss to tell."""
-    n_known, n_numbers = int(np.sum(~np.isnan(losses))), int(np.sum(losses < np.inf))
+def _n_good(merits: Floats, gamma: float) -> int:
+    """How many of the trials that reached a node are good ones; 0 where too few have a merit to tell."""
+    n_known, n_numbers = int(np.sum(~np.isnan(merits))), int(np.sum(merits < np.inf))
     if n_numbers < _LEAST_GOOD:
         return 0
     return min(max(_LEAST_GOOD, math.ceil(gamma * n_known)), _MOST_GOOD, n_numbers)
-
-
-def _nodes(space: Space) -> list[Integers]:
-    """The coordinates of the parameters of each node."""
-    coordinates = {parameter.name: i for i, parameter in enumerate(space.parameters)}
-    return [np.array([coordinates[each.name] for each in node.parameters], dtype=np.int64) for node in space.nodes]
-
-
-def _axis(parameter: Parameter) -> Axis:
-    categorical = isinstance(parameter, CategoricalParameter)
-    if parameter.size is None or (parameter.size > _MOST_CELLS and not categorical):
-        return Axis()
-    ordered = not (isinstance(parameter, CategoricalParameter) and not parameter.ordered)
-    return Axis(np.array(parameter.edges), ordered)
-
-
-def _best(candidates: list[_Candidate], branches: list[_Branch]) -> Params:
-    """The one of the highest score, the first of several."""
-    U, active = np.array([each.u for each in candidates]), np.array([each.active for each in candidates])
-    scores = np.sum([branch.score(U, active) for branch in branches], axis=0)
-    return candidates[int(np.argmax(scores))].params
