@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sweeprun.numerics.ensemble import Ensemble, rank_weights
+from sweeprun.numerics.ensemble import Ensemble, agreement, rank_weights
 from sweeprun.numerics.gaussian_process import Floats, GaussianProcess
 
 THETA = np.array([-0.5, -0.3, 0.2, -4.0])
@@ -80,3 +80,13 @@ def test_leaving_out_a_point_predicts_it_as_a_process_without_it_does() -> None:
         kept = np.arange(12) != i
         without = GaussianProcess(whole.Z[kept], np.arange(2), whole.y[kept], THETA)
         assert whole.left_out()[i] == pytest.approx(without.predict(whole.Z[i : i + 1])[0][0], abs=1e-6)
+
+
+def test_agreement_is_1_where_all_pairs_are_ranked_right_and_nothing_where_most_are_wrong() -> None:
+    assert agreement(np.exp(Y), Y) == 1.0
+    assert agreement(-Y, Y) == 0.0
+    assert agreement(np.random.default_rng(9).standard_normal(2000), np.arange(2000.0)) < 0.1
+
+
+def test_a_model_is_believed_before_anything_was_observed() -> None:
+    assert agreement(np.empty(0), np.empty(0)) == agreement(np.ones(1), np.ones(1)) == 1.0

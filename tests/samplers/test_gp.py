@@ -209,3 +209,37 @@ def test_losses_beyond_all_measure_leave_it_at_work(huge: float) -> None:
 def test_the_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="startup"):
         GPSampler.model_validate({"startup": 0})
+
+
+# --- earlier sweeps
+
+
+def following(earlier: History, trials: list[Trial] | None = None) -> History:
+    return History(earlier.space, earlier.objectives, trials or [], earlier=(earlier,))
+
+
+def test_the_first_trial_goes_where_an_earlier_sweep_was_best() -> None:
+    found = suggested(following(scattered(box("x", "y"), 30, bowl)))
+    assert math.dist((found["x"], found["y"]), (0.3, 0.8)) < 0.1
+
+
+def test_asks_without_a_tell_after_an_earlier_sweep_differ() -> None:
+    history = following(scattered(box("x", "y"), 30, bowl))
+    for number in range(4):
+        history = history.advance([*history.trials, trial(number, suggested(history))])
+    asked = np.array([[each.params["x"], each.params["y"]] for each in history.trials])
+    assert np.linalg.norm(asked[:, None] - asked, axis=2)[np.triu_indices(4, 1)].min() > 1e-4
+
+
+def test_an_earlier_sweep_that_misleads_is_forgotten_within_a_few_trials() -> None:
+    history = following(scattered(box("x", "y"), 30, lambda params: (-bowl(params)[0],)))
+    while history.number < 20:
+        params = suggested(history)
+        history = history.advance([*history.trials, trial(history.number, params, bowl(params))])
+    assert lowest(list(history.trials)) < 1e-3
+
+
+def test_an_earlier_sweep_of_which_nothing_is_known_changes_nothing() -> None:
+    own = scattered(box("x", "y"), 12, bowl)
+    unknown = history_of(own.space, [trial(0, {"x": 0.5, "y": 0.5})])
+    assert suggested(History(own.space, own.objectives, own.trials, earlier=(unknown,))) == suggested(own)

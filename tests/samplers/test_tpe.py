@@ -240,3 +240,28 @@ def test_the_settings_are_checked() -> None:
     for wrong in ({"startup": 0}, {"candidates": 0}, {"gamma": 1.0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             TPESampler.model_validate(wrong)
+
+
+# --- earlier sweeps
+
+
+def test_the_first_trials_go_where_an_earlier_sweep_was_good() -> None:
+    earlier = scattered(box("x", "y"), 60, bowl)
+    found = suggested(History(earlier.space, earlier.objectives, [], earlier=(earlier,)))
+    assert np.mean([abs(params["x"] - 0.3) < 0.25 and abs(params["y"] - 0.8) < 0.25 for params in found]) > 0.7
+
+
+def test_an_earlier_sweep_that_misleads_is_forgotten() -> None:
+    own = scattered(box("x", "y"), 40, bowl, seed=1)
+    misleading = scattered(box("x", "y"), 60, lambda params: -bowl(params))
+    with_it = suggested(History(own.space, own.objectives, own.trials, earlier=(misleading,)))
+    assert with_it == suggested(own)
+
+
+def test_an_earlier_sweep_that_agrees_sharpens_what_few_trials_say() -> None:
+    own, agreeing = scattered(box("x", "y"), 12, bowl, seed=1), scattered(box("x", "y"), 60, bowl)
+
+    def distance(history: History) -> float:
+        return float(np.median([math.dist((p["x"], p["y"]), (0.3, 0.8)) for p in suggested(history)]))
+
+    assert distance(History(own.space, own.objectives, own.trials, earlier=(agreeing,))) < 0.7 * distance(own)
