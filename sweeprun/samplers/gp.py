@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 _N_RANDOM, _N_NEAR = 256, 256  # points looked at first: anywhere, and near good ones
-_LEAST_GAIN = 0.03  # deviations by which every second trial must be expected to be better
-_CAUTION = 10.0  # how much more the chance to fail counts than it would by its expectation: what fails is lost
+_LEAST_GAINS = (0.001, 0.1)  # deviations to be better by, in turns: to go on where it is good, and to look elsewhere
 
 
 @final
@@ -43,9 +42,9 @@ class GPSampler(Sampler):
     improvement); Cowen-Rivers et al. 2022, HEBO (warped losses); Ginsbourger et al. 2010 (what runs is believed);
     Feurer et al. 2018 (earlier sweeps).
     Differs from the papers: improvement is over the lowest mean of the model, not the lowest loss, and for every second
-    trial over 3 % of a deviation less, because who only polishes stays in the first good branch; lengthscales are
-    expected to grow with the number of active parameters; the chance to fail has a process of its own, and its
-    logarithm counts tenfold; inactive parameters lie at the origin of their features.
+    trial over a tenth of a deviation less, because who only polishes stays in the first good branch; lengthscales are
+    expected to grow with the number of active parameters; the chance to fail has a process of its own, and what failed
+    is believed to be no better than the best; inactive parameters lie at the origin of their features.
 
         algorithm: gp
     """
@@ -77,7 +76,7 @@ def _best(
 ) -> Params | None:
     box = cube(history.space)
     surrogate = Surrogate.of(box, evidence, earlier, rng)
-    score = _Score.of(box, surrogate, _LEAST_GAIN if history.number % 2 else 0.0)
+    score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2])
     starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
     tried = {u.tobytes() for u in evidence.U}
     for u in ascended(score, box, starts, rng):
@@ -108,7 +107,7 @@ class _Score:
         mu, sd = _stacked([model.predict(Z) for model in self.surrogate.objectives])
         value = log_improvement(mu, sd, self.lower, self.upper)[0]
         if self.surrogate.failure is not None:
-            value = value + _CAUTION * log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
+            value = value + log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
         return value
 
     def slopes(self, U: Floats, active: Flags) -> tuple[Floats, Floats]:
@@ -120,8 +119,8 @@ class _Score:
         if self.surrogate.failure is not None:
             mu, sd, dmu, dsd = self.surrogate.failure.slopes(Z)
             chance, by_mu, by_sd = log_below(mu, sd, 0.0)
-            value = value + _CAUTION * chance
-            slope = slope + _CAUTION * (by_mu[:, None] * dmu + by_sd[:, None] * dsd)
+            value = value + chance
+            slope = slope + by_mu[:, None] * dmu + by_sd[:, None] * dsd
         return value, self.cube.by_coordinates(U, active, slope)
 
 
