@@ -36,7 +36,7 @@ class Problem:
         return self._listed(self.function(params))
 
     def reported(self, params: Params, seed: int, number: int) -> Values:
-        """Of a problem with luck: the same for the trial of that number in a search of that seed, whoever suggested it."""
+        """Of a problem with luck: the same for the trial of that number in a search of that seed, whoever asked."""
         assert self.observe
         return self._listed(self.observe(params, np.random.default_rng([7, seed, number])))
 
