@@ -134,7 +134,9 @@ def verdicts(found: Regrets, problems: Sequence[Problem]) -> str:
     parts = {"all": problems}
     if len(groups(problems)) > 1:
         parts.update({g: [p for p in problems if p.group == g] for g in groups(problems)})
-    rows = []
+    rows: list[tuple[str, list[str]]] = []
+    if not battles:
+        return ""
     for part, members in parts.items():
         names = {problem.name for problem in members}
         pairs = [pair for pair in common(found, found) if pair[0] in names]
