@@ -39,7 +39,7 @@ def measured(names: list[str], size: int, rounds: int, pythons: dict[str, str]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_optimizers(parser)
+    add_optimizers(parser, ("optuna", "hyperopt"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     said = parser.parse_args()

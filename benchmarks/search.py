@@ -31,20 +31,19 @@ N_TRIALS = {1: 100, 8: PARALLEL_MARK}
 N_SLOW_SEEDS = 5
 
 
-def installed() -> list[str]:
-    fast = (name for name, peer in PEERS.items() if not peer.slow and name != "optuna-nsga2")
-    return [name for name in fast if importlib.util.find_spec(PEERS[name].distribution)]
+def installed(names: Sequence[str]) -> list[str]:
+    return [name for name in names if importlib.util.find_spec(PEERS[name].distribution)]
 
 
 def jobs(
     optimizers: Sequence[str], chosen: Sequence[Problem], seeds: Sequence[int], workers: Sequence[int]
 ) -> list[Job]:
     """Each once; random search, which sets the scale, always with the seeds of that."""
-    listed = {Job("random", problem.name, 1, seed, N_TRIALS[1]) for problem in chosen for seed in SCALE_SEEDS}
+    listed = {Job(1, problem.name, "random", seed, N_TRIALS[1]) for problem in chosen for seed in SCALE_SEEDS}
     for name in optimizers:
         slow = name in PEERS and PEERS[name].slow
         listed |= {
-            Job(name, problem.name, n, seed, N_TRIALS[n])
+            Job(n, problem.name, name, seed, N_TRIALS[n])
             for problem in chosen
             for n in workers
             for seed in seeds
@@ -58,9 +57,9 @@ def seeds_of(text: str) -> range:
     return range(int(first), int(last) + 1) if first else range(int(last))
 
 
-def add_optimizers(parser: argparse.ArgumentParser) -> None:
+def add_optimizers(parser: argparse.ArgumentParser, peers: Sequence[str]) -> None:
     parser.add_argument("--ours", nargs="*", default=["random", "tpe"])
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=installed())
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=installed(peers))
     parser.add_argument("--peer-python", nargs="*", default=[], metavar="NAME=PATH")
 
 
@@ -68,9 +67,10 @@ def pythons_of(said: argparse.Namespace) -> dict[str, str]:
     return dict(each.split("=", 1) for each in said.peer_python)
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_optimizers(parser)
+def arguments(description: str | None, peers: Sequence[str]) -> argparse.Namespace:
+    """`peers` are those compared with where none are named, as far as they are installed."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_optimizers(parser, peers)
     parser.add_argument("--seeds", type=seeds_of, default=range(10), help="how many, or from-to")
     parser.add_argument("--workers", type=int, nargs="*", choices=N_TRIALS, default=[1, 8])
     parser.add_argument("--problem", nargs="*", default=[""])
@@ -80,13 +80,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--again", nargs="*", default=[])
     parser.add_argument("--report", action="store_true", help="of what is kept")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    return parser.parse_args()
+    said = parser.parse_args()
+    if said.data is None:
+        print("Without --data the problems made of recorded trainings are left out.\n")
+    return said
 
 
 def main() -> None:
-    said = arguments()
-    if said.data is None:
-        print("Without --data the problems made of recorded trainings are left out.\n")
+    said = arguments(__doc__, ("optuna", "optuna-group", "hyperopt"))
     chosen = [
         problem
         for problem in problems(said.data)

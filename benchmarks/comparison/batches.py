@@ -29,9 +29,11 @@ Results = dict[Key, dict[str, Any]]
 
 @dataclass(frozen=True, order=True)
 class Job:
-    optimizer: str
-    problem: str
+    """In order: all optimizers on one problem, then on the next, so that a part of the results can be compared."""
+
     workers: int
+    problem: str
+    optimizer: str
     seed: int
     n_trials: int
 
@@ -71,7 +73,7 @@ def output(command: Sequence[str]) -> str:
 def run(jobs: Sequence[Job], file: Path, pythons: Mapping[str, str], data: Path | None, n_processes: int) -> int:
     """Appends what each job finds to `file`. How many processes failed; what they said went to standard error."""
     lock, failed = Lock(), []
-    batches = [list(batch) for _, batch in groupby(sorted(jobs), lambda job: (job.optimizer, job.problem, job.workers))]
+    batches = [list(batch) for _, batch in groupby(sorted(jobs), lambda job: (job.workers, job.problem, job.optimizer))]
 
     def search(batch: list[Job]) -> None:
         python = pythons.get(batch[0].optimizer, sys.executable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,12 @@ def regrets(
                 found.setdefault(optimizer, {})[name, seed] = [
                     max(FLOOR, (best - problem.lowest) / scale) for best in bests
                 ]
-    return found
+    return ordered(found)
+
+
+def ordered(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Random search, then ours, then the peers."""
+    return dict(sorted(found.items(), key=lambda item: (item[0] in PEERS, item[0] != "random", item[0])))
 
 
 def geometric_mean(values: Iterable[float]) -> float:
@@ -70,7 +76,8 @@ def by_problem(found: Regrets, problems: Sequence[Problem], cell: Callable[[list
     tried = {name for name, _ in common(found, found)}
     problems = [problem for problem in problems if problem.name in tried]
     rows = [(problem.name, {problem.name}) for problem in problems]
-    rows += [(f"**{group}**", {p.name for p in problems if p.group == group}) for group in groups(problems)]
+    if len(groups(problems)) > 1:
+        rows += [(f"**{group}**", {p.name for p in problems if p.group == group}) for group in groups(problems)]
     rows.append(("**all**", tried))
     cells = [
         (name, [cell([r for (problem, _), r in found[o].items() if problem in members]) for o in found])
@@ -124,8 +131,12 @@ def verdicts(found: Regrets, problems: Sequence[Problem]) -> str:
     Wilcoxon's p over their logarithms, with Holm's correction over the battles and marks of all problems or a group."""
     others = [name for name in found if name in PEERS or name == "random"]
     battles = [(a, b) for a in found if a not in PEERS and a != "random" for b in others]
-    parts = {"all": problems, **{g: [p for p in problems if p.group == g] for g in groups(problems)}}
-    rows = []
+    parts = {"all": problems}
+    if len(groups(problems)) > 1:
+        parts.update({g: [p for p in problems if p.group == g] for g in groups(problems)})
+    rows: list[tuple[str, list[str]]] = []
+    if not battles:
+        return ""
     for part, members in parts.items():
         names = {problem.name for problem in members}
         pairs = [pair for pair in common(found, found) if pair[0] in names]
@@ -174,25 +185,32 @@ def parallel(alone: Regrets, together: Regrets, problems: Sequence[Problem]) -> 
     return table(f"8 workers at {PARALLEL_MARK}", list(map(title, names)), rows)
 
 
+def versions(results: Results, optimizers: Iterable[str]) -> str:
+    known: dict[str, set[str]] = {}
+    for (optimizer, *_), each in results.items():
+        known.setdefault(optimizer, set()).add(each["version"])
+    return "; ".join(f"{title(name)} {', '.join(sorted(known[name]))}" for name in optimizers)
+
+
+def tables(found: Regrets, problems: Sequence[Problem]) -> list[str]:
+    """Of optimizers that all ran on the same pairs."""
+    return [
+        by_problem(found, problems, means),
+        "After 100: median (quartiles).\n",
+        by_problem(found, problems, spread),
+        ranks(found),
+        verdicts(found, problems),
+    ]
+
+
 def report(results: Results, problems: Sequence[Problem], seeds: Sequence[int]) -> str:
     found = regrets(results, problems, 1, MARKS, seeds)
     if not found:
         return "There are no results of one worker to report.\n"
-    found = dict(sorted(found.items(), key=lambda item: (item[0] in PEERS, item[0] != "random", item[0])))
-    versions: dict[str, set[str]] = {}
-    for (optimizer, *_), each in results.items():
-        versions.setdefault(optimizer, set()).add(each["version"])
-    said = "; ".join(f"{title(name)} {', '.join(sorted(versions[name]))}" for name in found)
-    parts = [f"{said}.\n"]
+    parts = [f"{versions(results, found)}.\n"]
     for field in fields(found):
-        parts += [
-            "Normalised regret after 25 / 50 / 100 trials, one worker, geometric mean over the seeds.\n",
-            by_problem(field, problems, means),
-            "After 100: median (quartiles).\n",
-            by_problem(field, problems, spread),
-            ranks(field),
-            verdicts(field, problems),
-        ]
+        parts += ["Normalised regret after 25 / 50 / 100 trials, one worker, geometric mean over the seeds.\n"]
+        parts += tables(field, problems)
     together = regrets(results, problems, 8, [PARALLEL_MARK], seeds)
     if together:
         parts.append("8 asynchronous workers against one: ratio of the regrets (regret of the 8).\n")

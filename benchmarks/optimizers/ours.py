@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from sweeprun.trials import Failure, FailureClass, Suggestion, Trial, TrialState
 
 
 class Ours:
-    def __init__(self, sampler: Sampler, problem: Problem, seed: int):
+    def __init__(self, sampler: Sampler, problem: Problem, seed: int, earlier: Sequence[History] = ()):
         self._sampler, self._problem, self._seed = sampler, problem, seed
-        self.history = History(problem.space, [Objective(f"loss{i}") for i in range(problem.n_objectives)], [])
+        objectives = [Objective(f"loss{i}") for i in range(problem.n_objectives)]
+        self.history = History(problem.space, objectives, [], earlier=earlier)
 
     def ask(self, number: int) -> Params | None:
         suggestion = self._sampler.suggest(self.history, np.random.default_rng([self._seed, number]))
@@ -43,13 +45,13 @@ class Ours:
         self.history = self.history.advance(trials)
 
 
-def start(problem: Problem, seed: int, n_trials: int, written: str) -> Ours:
-    """`written`: a sampler and its options, such as `gp:startup=8,exact=true`."""
+def start(problem: Problem, seed: int, n_trials: int, written: str, earlier: Sequence[History] = ()) -> Ours:
+    """`written`: a sampler and its options, such as `gp:startup=8,exact=true`. `earlier` sweeps are known to it."""
     sampler, _, settings = written.partition(":")
     if sampler == "auto":
         sampler = choose(problem.space, n_trials).name
     options = dict(_option(each) for each in settings.split(",")) if settings else {}
-    return Ours(registry.load("sampler", sampler, options, seed=seed), problem, seed)
+    return Ours(registry.load("sampler", sampler, options, seed=seed), problem, seed, earlier)
 
 
 def _option(text: str) -> tuple[str, Any]:

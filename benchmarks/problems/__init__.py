@@ -7,11 +7,13 @@ from pathlib import Path
 
 from problems.conditional import CONDITIONAL, diverging_branch, noisy_branch
 from problems.continuous import CONTINUOUS
+from problems.fronts import FrontProblem
+from problems.fronts import fronts as made_fronts
 from problems.mixed import FAILING, MIXED, NOISY
 from problems.problem import Group, Params, Problem, Values
 from problems.tables import real
 
-__all__ = ["SLOW", "Group", "Params", "Problem", "Values", "find", "problems"]
+__all__ = ["SLOW", "FrontProblem", "Group", "Params", "Problem", "Values", "find", "fronts", "problems"]
 
 # What slow optimizers are compared on: one or two of each group, chosen before anyone's results were seen.
 SLOW = (
@@ -33,5 +35,13 @@ def problems(data: Path | None) -> tuple[Problem, ...]:
     return (*made, *(real(data) if data else []))
 
 
+@cache
+def fronts(data: Path | None) -> tuple[FrontProblem, ...]:
+    """All of two objectives."""
+    return tuple(made_fronts(data))
+
+
 def find(name: str, data: Path | None) -> Problem:
-    return next(problem for problem in problems(data) if problem.name == name)
+    """The problem of that name; those of two objectives are only made where they are asked for."""
+    known = {problem.name: problem for problem in problems(data)}
+    return known.get(name) or next(problem for problem in fronts(data) if problem.name == name)

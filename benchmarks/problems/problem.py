@@ -20,29 +20,28 @@ Group = Literal["continuous", "mixed", "conditional", "failing", "noisy", "real"
 class Problem:
     """A function to minimise over a space. How good a configuration is goes by `function`; NaN: the trial fails.
 
-    `lowest` is the best value there is, or that is known. `observe` is what a trial of these parameters reports, with a
-    generator for its luck; None: the value itself.
+    Of several objectives it gives as many values. `lowest` is the best value there is, or that is known. `observe` is
+    what a trial of these parameters reports, with a generator for its luck; None: the value itself.
     """
 
     name: str
     group: Group
     space: Space
-    function: Callable[[Params], float]
+    function: Callable[[Params], Any]
     lowest: float = 0.0
-    observe: Callable[[Params, np.random.Generator], float] | None = None
-
-    @property
-    def n_objectives(self) -> int:
-        return 1
+    observe: Callable[[Params, np.random.Generator], Any] | None = None
+    n_objectives: int = 1
 
     def values(self, params: Params) -> Values:
-        return (float(self.function(params)),)
+        return self._listed(self.function(params))
 
     def reported(self, params: Params, seed: int, number: int) -> Values:
-        """The same luck for the trial of that number in a search of that seed, whoever suggested it."""
-        if self.observe is None:
-            return self.values(params)
-        return (float(self.observe(params, np.random.default_rng([7, seed, number]))),)
+        """Of a problem with luck: the same for the trial of that number in a search of that seed, whoever asked."""
+        assert self.observe
+        return self._listed(self.observe(params, np.random.default_rng([7, seed, number])))
+
+    def _listed(self, value: Any) -> Values:
+        return tuple(map(float, value)) if self.n_objectives > 1 else (float(value),)
 
 
 def choice(parameter: Parameter, when: Condition = ALWAYS) -> Choice:

@@ -33,6 +33,7 @@ AXES = (
     CategoricalParameter("n_units_2", _UNITS, ordered=True),
 )
 FCNETS = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
+FCNET_INPUTS = {"protein_structure": 9, "slice_localization": 385}  # how many, where the size of a network is asked
 FCNET_SPACE = Space([choice(axis) for axis in AXES])
 
 # The lowest validation cross entropy at epoch 52 of the surrogate, as `long_search` below found it: on most of these
@@ -60,10 +61,19 @@ LCBENCH_SPACE = Space(
 )
 
 
+def _fcnet_values(folder: Path, task: str) -> Array:
+    values: Array = np.load(folder / "hpolib" / f"hpolib_{task}.npz", allow_pickle=False)["values"]
+    return values
+
+
+def fcnet_means(folder: Path, task: str) -> npt.NDArray[np.float64]:
+    """Over the seeds: one axis for each of AXES."""
+    return _fcnet_values(folder, task).mean(axis=-1, dtype=np.float64)
+
+
 def fcnet(folder: Path, task: str) -> Problem:
     """Good is the mean over the four seeds; a trial sees one of them."""
-    values = np.load(folder / "hpolib" / f"hpolib_{task}.npz", allow_pickle=False)["values"]
-    means = values.mean(axis=-1, dtype=np.float64)
+    values, means = _fcnet_values(folder, task), fcnet_means(folder, task)
 
     def cell(params: Params) -> tuple[int, ...]:
         return tuple(axis.choices.index(params[axis.name]) for axis in AXES)
