@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from sweeprun.cli.options import AsJson, File, Overrides
+from sweeprun.cli.ranking import named, within
 from sweeprun.cli.readout import Readout
 from sweeprun.cli.retrain import command_line
 from sweeprun.cli.understood import amount, described, kind, when
@@ -45,7 +46,7 @@ def check(
     plan = Plan.of(spec)
     if metrics is not None:
         raise typer.Exit(_read(spec, Readout.of(plan.reporting, metrics), as_json))
-    warnings = [*map(str, unsupported(spec)), *_uncomputable(plan.space)]
+    warnings = [*map(str, unsupported(spec)), *_uncomputable(plan.space), *_one_eyed(spec, plan)]
     for text in spec.notes:
         say(f"note: {text}")
     for text in warnings:
@@ -86,6 +87,15 @@ def _uncomputable(space: Space) -> list[str]:
     ]
 
 
+def _one_eyed(spec: SweepFile, plan: Plan) -> list[str]:
+    """That a pruner ends trials which are good by another metric than its own."""
+    first, *others = [each.name for each in plan.objectives]
+    if not others or spec.pruner.name == "none":
+        return []
+    judged = spec.pruner.options.get("metric", first)
+    return [f"pruner {spec.pruner.name} goes by {judged} alone: it ends trials that are good by another metric"]
+
+
 def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
     history = History(plan.space, plan.objectives, [])
@@ -103,8 +113,7 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
 def _body(spec: SweepFile, plan: Plan, warnings: list[str], drawn: list[str]) -> dict[str, Json]:
     return {
         "name": spec.name,
-        "metric": plan.reporting.objective.name,
-        "goal": plan.objectives[0].goal,
+        **named(plan.objectives),
         "parameters": [
             {"name": declaration.name, "kind": kind(declaration), "when": when(declaration.when) or None}
             for declaration in plan.space.declarations
@@ -120,7 +129,11 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "name", spec.name
     yield "command", " ".join(spec.command)
     yield "workdir", spec.workdir
-    yield "metric", f"{plan.objectives[0].name}, {plan.objectives[0].goal}"
+    for objective in plan.objectives:
+        limit = "" if objective.limit is None else f", limit {within(objective)}"
+        yield "metric", f"{objective.name}, {objective.goal}{limit}"
+    if len(plan.objectives) > 1:
+        yield "best", f"the Pareto front; where one metric has to count, it is {plan.reporting.objective.name}"
     if spec.metrics_from != "file":
         yield "metrics from", _place(spec.metrics_from)
     for metric in spec.derived:

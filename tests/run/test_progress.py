@@ -18,7 +18,7 @@ NAN = float("nan")
 
 
 def reporting(**rest):
-    return Reporting(**{"objective": Objective("loss"), "tracked": ("loss",)} | rest)
+    return Reporting(**{"objectives": (Objective("loss"),), "tracked": ("loss",)} | rest)
 
 
 def blank(**rest):
@@ -125,7 +125,7 @@ def test_values_come_from_the_best_step_or_the_last():
     lines = epochs(3.0, 1.0, 2.0)
     assert reached(lines).step == 2
     assert reached(lines, reduce="last").values == {"loss": 2.0}
-    assert reached(lines, objective=Objective("loss", "maximize")).step == 1
+    assert reached(lines, objectives=(Objective("loss", "maximize"),)).step == 1
 
 
 def test_the_last_step_is_the_furthest_not_the_one_told_last():
