@@ -28,7 +28,8 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 FILES = {"store", "launch", "spec", "cli", "client", "processes", "integrations"}  # processes: /proc
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
-PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions", "objective", "front", "trials"}
+PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions"}
+PURE |= {"front", "objective", "trials"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
 LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}

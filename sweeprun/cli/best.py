@@ -106,8 +106,12 @@ class Ranked:
         """What the best trial, or the front, comes to; says so where it does not meet the requirement."""
         if not self.ranking.trials:
             return ExitCode.NO_VALUE
-        fulfilled = requirement is None or (self.ranking.feasible and met(requirement, self._candidates))
-        return ExitCode.OK if fulfilled else ExitCode.NOT_MET
+        if requirement is None:
+            return ExitCode.OK
+        if not self.ranking.feasible:
+            say(f"not met by a trial that is within the limits: {requirement.text}")
+            return ExitCode.NOT_MET
+        return ExitCode.OK if met(requirement, self._candidates) else ExitCode.NOT_MET
 
     @property
     def _candidates(self) -> tuple[Trial, ...]:

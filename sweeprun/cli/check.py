@@ -130,7 +130,7 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "command", " ".join(spec.command)
     yield "workdir", spec.workdir
     for objective in plan.objectives:
-        limit = "" if objective.limit is None else f", limit {within(objective)}"
+        limit = "" if objective.limit is None else f", feasible where {within(objective)}"
         yield "metric", f"{objective.name}, {objective.goal}{limit}"
     if len(plan.objectives) > 1:
         yield "best", f"the Pareto front; where one metric has to count, it is {plan.reporting.objective.name}"

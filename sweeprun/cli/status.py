@@ -109,7 +109,7 @@ def _budget(standing: Standing) -> str:
 
 def _best(standing: Standing, trial: Trial) -> str:
     if len(standing.objectives) > 1 or not standing.ranking.feasible:
-        return "; ".join((standing.ranking.in_short, *standing.ranking.notes))
+        return standing.ranking.in_short + ("" if trial.state is TrialState.COMPLETE else "; no trial is complete")
     value = short(trial.values[standing.objective.name])
     state = "" if trial.state is TrialState.COMPLETE else f", {trial.state}"
     return f"{standing.objective.name} {value} (trial {trial.number}, step {short(trial.step)}{state})"
