@@ -155,8 +155,9 @@ class Readout:
                 return
         others = [name for name in self.names if all(name != each.name for each in self.reporting.objectives)]
         if others:
-            key = "metric:" if len(self.reporting.objectives) == 1 else f"in place of {metric}"
-            yield f"to use what is read, write {key} {' or '.join(others)}"
+            single = len(self.reporting.objectives) == 1
+            key = "write metric:" if single else f"have, in place of {metric}, the metric"
+            yield f"to use what is read, {key} {' or '.join(others)}"
         proposal = propose([plain(line) for line in self.lines[-_PROPOSED_FROM:]], metric, self.reporting.step)
         if proposal is not None and (metric in proposal.names or not self.names):
             choice = "" if metric in proposal.names else f", and metric: {' or '.join(proposal.names)}"
