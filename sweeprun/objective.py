@@ -37,3 +37,13 @@ class Objective:
     def loss_of(self, trial: Trial) -> float:
         """The loss of the trial's value; NaN where it has none."""
         return self.loss(trial.values.get(self.name, math.nan))
+
+    def excess(self, trial: Trial) -> float:
+        """How far the trial's value is beyond the limit, as a share of the limit (of 1 where that is 0).
+
+        0 where it is within, or where there is no limit; infinity without a finite value, which is no result.
+        """
+        loss = self.loss_of(trial)
+        if not math.isfinite(loss):
+            return math.inf
+        return 0.0 if self.limit is None else max(0.0, loss - self.loss(self.limit)) / (abs(self.limit) or 1.0)

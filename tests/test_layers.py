@@ -18,7 +18,7 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"samplers", "pruners", "executors", "starter"},
     {"evidence"},
     {"store", "spec", "history", "launch"},
-    {"space", "registry", "client"},
+    {"space", "registry", "client", "front"},
     {"objective"},
     {"trials"},
     {"numerics", "expressions", "macros", "processes"},
@@ -28,7 +28,8 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 FILES = {"store", "launch", "spec", "cli", "client", "processes", "integrations"}  # processes: /proc
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
-PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions", "objective", "trials"}
+PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions"}
+PURE |= {"front", "objective", "trials"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
 LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "moocore", "cmaes"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}

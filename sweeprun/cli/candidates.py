@@ -101,10 +101,10 @@ def _entries(entries: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[st
 
 
 def _column(typed: Typed) -> Iterator[str]:
-    from sweeprun.cli.columns import FACTS
+    from sweeprun.cli.columns import FACTS, FEASIBLE
 
     resolved = typed.sweep.resolved
-    yield from FACTS
+    yield from (*FACTS, FEASIBLE)
     yield from (metric["name"] for metric in (resolved["metric"], *resolved["metrics"]) if metric is not None)
     yield from (name for name, _ in _entries(resolved["parameters"]))
     yield from (name for rows in resolved["linked"].values() for name in rows[0])

@@ -37,6 +37,7 @@ _MEANINGS = {
     "algorithm": "chooses from now on, and knows every trial",
     "pruner": "judges from now on, by every curve there is",
     "metric": "decides from now on what is best",
+    "metrics": "decide from now on what is best",
     "warm_start": "what is new there is run next",
     "seed": "new trials get another seed: they are not paired with the others",
     "resources": "for workers that come from now on",
@@ -180,6 +181,8 @@ def _shown(key: str, value: Json) -> str:
         return "-"
     if key == "command":
         return " ".join(value)
+    if key == "metrics":
+        return ", ".join(_shown("metric", each) for each in value)
     if isinstance(value, dict) and "name" in value:
         rest = [f"{label}: {short(each)}" for label, each in value.items() if label != "name" and each is not None]
         return f"{value['name']} ({', '.join(rest)})" if rest else str(value["name"])

@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from sweeprun.cli.options import AsJson, File, Overrides
+from sweeprun.cli.ranking import named, within
 from sweeprun.cli.readout import Readout
 from sweeprun.cli.retrain import command_line
 from sweeprun.cli.show import from_where
@@ -48,7 +49,12 @@ def check(
     if metrics is not None:
         raise typer.Exit(_read(spec, Readout.of(Plan.of(spec).reporting, metrics), as_json))
     plan = Plan.of(spec, earlier_sweeps(spec, root_of(spec, root)))
-    warnings = [*map(str, unsupported(spec)), *_uncomputable(plan.space), *_too_many(plan)]
+    warnings = [
+        *map(str, unsupported(spec)),
+        *_uncomputable(plan.space),
+        *_too_many(plan),
+        *_one_eyed(spec, plan),
+    ]
     for text in spec.notes:
         say(f"note: {text}")
     for text in warnings:
@@ -96,6 +102,15 @@ def _too_many(plan: Plan) -> list[str]:
     return [f"warm_start gives {n} configurations to run first, and the budget ends after {budget}"]
 
 
+def _one_eyed(spec: SweepFile, plan: Plan) -> list[str]:
+    """That a pruner ends trials which are good by another metric than its own."""
+    first, *others = [each.name for each in plan.objectives]
+    if not others or spec.pruner.name == "none":
+        return []
+    judged = spec.pruner.options.get("metric", first)
+    return [f"pruner {spec.pruner.name} goes by {judged} alone: it ends trials that are good by another metric"]
+
+
 def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
     history = plan.history([])
@@ -120,8 +135,7 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
 def _body(spec: SweepFile, plan: Plan, warnings: list[str], drawn: list[str]) -> dict[str, Json]:
     return {
         "name": spec.name,
-        "metric": plan.reporting.objective.name,
-        "goal": plan.objectives[0].goal,
+        **named(plan.objectives),
         "parameters": [
             {"name": declaration.name, "kind": kind(declaration), "when": when(declaration.when) or None}
             for declaration in plan.space.declarations
@@ -139,7 +153,11 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "name", spec.name
     yield "command", " ".join(spec.command)
     yield "workdir", spec.workdir
-    yield "metric", f"{plan.objectives[0].name}, {plan.objectives[0].goal}"
+    for objective in plan.objectives:
+        limit = "" if objective.limit is None else f", feasible where {within(objective)}"
+        yield "metric", f"{objective.name}, {objective.goal}{limit}"
+    if len(plan.objectives) > 1:
+        yield "best", f"the Pareto front; where one metric has to count, it is {plan.reporting.objective.name}"
     if spec.metrics_from != "file":
         yield "metrics from", _place(spec.metrics_from)
     for metric in spec.derived:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sweeprun.cli.view import moment, short, span
 from sweeprun.errors import UsageError, near
+from sweeprun.front import feasible
+from sweeprun.objective import Objective
 from sweeprun.trials import Json, Trial
 
 
@@ -24,6 +26,7 @@ def finished(trial: Trial) -> float | None:
     return trial.changed if trial.state.final and not trial.damaged else None
 
 
+FEASIBLE = "feasible"
 FACTS: Mapping[str, Column] = {
     fact.name: fact
     for fact in (
@@ -52,13 +55,28 @@ def varying(trials: Sequence[Trial]) -> list[str]:
     return [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1]
 
 
-def usual(trials: Sequence[Trial], metric: str) -> list[Column]:
+def usual(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Column]:
     """What a list shows that was asked for nothing else."""
     before, after = (FACTS["number"], FACTS["state"]), (FACTS["step"], FACTS["seconds"], FACTS["reason"])
-    return [*before, _metric(metric, metric), *(_param(name, name) for name in varying(trials)), *after]
+    values = [*(_metric(each.name, each.name) for each in objectives), *limits_kept(objectives)]
+    return [*before, *values, *(_param(name, name) for name in varying(trials)), *after]
 
 
-def column(name: str, trials: Sequence[Trial]) -> Column:
+def limits_kept(objectives: Sequence[Objective]) -> list[Column]:
+    """Whether each trial is within the limits: one column, where there are limits."""
+    return [is_feasible(objectives)] if any(each.limit is not None for each in objectives) else []
+
+
+def is_feasible(objectives: Sequence[Objective]) -> Column:
+    """Whether a trial is within all limits; nothing while a value is missing."""
+    return Column(FEASIBLE, lambda trial: feasible(objectives, trial), _yes_or_no)
+
+
+def _yes_or_no(kept: bool | None) -> str:
+    return "-" if kept is None else "yes" if kept else "no"
+
+
+def column(name: str, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Column:
     """The fact, metric or parameter of that name; `metrics.x` and `params.x` settle one that is several.
 
     Raises UsageError for one that no trial has.
@@ -74,7 +92,9 @@ def column(name: str, trials: Sequence[Trial]) -> Column:
         return _metric(name, name)
     if name in params_of(trials):
         return _param(name, name)
-    known = [*FACTS, *metrics_of(trials), *params_of(trials)]
+    if name == FEASIBLE:
+        return is_feasible(objectives)
+    known = [*FACTS, FEASIBLE, *metrics_of(trials), *params_of(trials)]
     raise UsageError(f"there is no column {name!r}; there are {', '.join(known)}", near(name, known))
 
 

@@ -86,8 +86,11 @@ class Drive:
         if not reported:
             say("nothing was reported, and nothing of it is kept")
             return self._exit_code(worker) or ExitCode.NO_VALUE
-        values = ", ".join(f"{name} {value:.6g}" for name, value in reported[0].said["values"].items())
-        say(f"it works: step {reported[0].said['step']} reported {values}; nothing of it is kept")
+        step, said = reported[0].said["step"], reported[0].said["values"]
+        values = ", ".join(f"{name} {value:.6g}" for name, value in said.items())
+        missing = [each.name for each in worker.plan.objectives if each.name not in said]
+        lacking = f", and not yet {', '.join(missing)}, without which a trial fails" if missing else ""
+        say(f"it works: step {step} reported {values}{lacking}; nothing of it is kept")
         return 0
 
     def _driven(self, sweep: Sweep, kept_as: str | None, look: Callable[[Event], bool]) -> Worker:

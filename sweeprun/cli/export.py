@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from sweeprun.cli.columns import Column, finished, metrics_of, params_of
+from sweeprun.cli.columns import FEASIBLE, Column, finished, limits_kept, metrics_of, params_of
 from sweeprun.cli.output import Output, deliver
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sheet import sheet
@@ -23,6 +23,7 @@ from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened
 from sweeprun.cli.trials import detail
 from sweeprun.cli.view import strict
 from sweeprun.errors import UsageError, near
+from sweeprun.objective import Objective
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
 from sweeprun.trials import Json, Trial
@@ -45,7 +46,7 @@ def export(sweep_and_form: SweepAndForm, output: Output = None, root: Root = DEF
     name, form = _meant(sweep_and_form)
     sweep = opened(name, root)
     reporting = Reporting.of(sweep.resolved)
-    deliver(_WRITERS[form](reporting.objective.name, up_to_date(sweep, reporting)), output)
+    deliver(_WRITERS[form](reporting.objectives, up_to_date(sweep, reporting)), output)
 
 
 def _meant(words: Sequence[str]) -> tuple[str | None, Form]:
@@ -58,15 +59,15 @@ def _meant(words: Sequence[str]) -> tuple[str | None, Form]:
     return (names[0] if names else None), Form(form)
 
 
-def _csv(objective: str, trials: Sequence[Trial]) -> str:
-    columns = [*_BEFORE, *_values(objective, trials), *_AFTER]
+def _csv(objectives: Sequence[Objective], trials: Sequence[Trial]) -> str:
+    columns = [*_BEFORE, *_values(objectives, trials), *limits_kept(objectives), *_AFTER]
     return sheet([each.name for each in columns], ([each.of(trial) for each in columns] for trial in trials))
 
 
-def _values(objective: str, trials: Sequence[Trial]) -> Iterator[Column]:
-    """Metrics, the objective first, and parameters. One whose name another column has is metrics.x or params.x."""
-    metrics, params = metrics_of(trials, objective), params_of(trials)
-    taken = {each.name for each in (*_BEFORE, *_AFTER)} | (set(metrics) & set(params))
+def _values(objectives: Sequence[Objective], trials: Sequence[Trial]) -> Iterator[Column]:
+    """Metrics, the objectives first, and parameters. One whose name another column has is metrics.x or params.x."""
+    metrics, params = metrics_of(trials, *(each.name for each in objectives)), params_of(trials)
+    taken = {each.name for each in (*_BEFORE, *_AFTER)} | {FEASIBLE} | (set(metrics) & set(params))
     for name in metrics:
         yield Column(f"metrics.{name}" if name in taken else name, partial(_metric, name))
     for name in params:
@@ -101,8 +102,8 @@ _AFTER = (
 )
 
 
-def _jsonl(objective: str, trials: Sequence[Trial]) -> str:
-    return "".join(f"{json.dumps(strict(detail(trial)), allow_nan=False)}\n" for trial in trials)
+def _jsonl(objectives: Sequence[Objective], trials: Sequence[Trial]) -> str:
+    return "".join(f"{json.dumps(strict(detail(trial, objectives)), allow_nan=False)}\n" for trial in trials)
 
 
-_WRITERS: dict[Form, Callable[[str, Sequence[Trial]], str]] = {Form.CSV: _csv, Form.JSONL: _jsonl}
+_WRITERS: dict[Form, Callable[[Sequence[Objective], Sequence[Trial]], str]] = {Form.CSV: _csv, Form.JSONL: _jsonl}

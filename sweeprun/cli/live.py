@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sweeprun import registry
 from sweeprun.cli.columns import varying
 from sweeprun.cli.outlook import gpu_s, left_s, saved_s, spent_s
+from sweeprun.cli.ranking import ranked
 from sweeprun.cli.view import is_terminal, safe, say, short, span, with_room
 from sweeprun.history import History
 from sweeprun.run.budget import configurations
@@ -148,7 +149,7 @@ class LiveTable:
         from rich.table import Table
         from rich.text import Text
 
-        metric = history.objectives[0].name
+        metric, *others = [each.name for each in history.objectives]
         columns = [
             ["trial", *(str(trial.number) for trial in running)],
             ["device", *(self._device.get(trial.number, "elsewhere") for trial in running)],
@@ -156,6 +157,7 @@ class LiveTable:
             [metric, *(short(trial.values.get(metric)) for trial in running)],
             ["rank", *(_rank(trial, history) for trial in running)],
             ["curve", *(_sparkline(trial.curve.values.get(metric, ())) for trial in running)],
+            *([name, *(short(trial.values.get(name)) for trial in running)] for name in others),
             *([name, *(short(trial.params.get(name)) for trial in running)] for name in varying(history.trials)),
         ]
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -181,7 +183,8 @@ def _sentence(event: Event) -> str | None:
     if trial is None or event.name == "metric":
         return None
     if event.name == "best_changed":
-        return f"trial {trial.number} is the best so far"
+        n_front = event.said.get("front")
+        return f"trial {trial.number} " + (f"joins the front, now of {n_front}" if n_front else "is the best so far")
     what = event.name.removeprefix("trial_")
     if event.name == "trial_failed" and trial.failure is not None:
         what = f"failed ({trial.failure.kind})"
@@ -204,12 +207,11 @@ def _totals(history: History) -> str:
     trials = [trial for trial in history.trials if not trial.damaged]
     counts = Counter(trial.state for trial in trials)
     states = ", ".join(f"{counts[state]} {state}" for state in TrialState if counts[state])
-    ranked = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    best = min(ranked, key=history.loss, default=None)
-    if best is None:
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    best = safe(ranked(history.objectives, complete).in_short)
+    if not best:
         return states or "no trials yet"
-    name = history.objectives[0].name
-    return f"{states}; best {safe(name)} {short(best.values[name])} (trial {best.number})"
+    return f"{states}; {'best ' if len(history.objectives) == 1 else ''}{best}"
 
 
 def _progress(plan: Plan, trials: Sequence[Trial]) -> str:

@@ -1,4 +1,4 @@
-"""The sweeps under a root, newest first: who works on them, how far they are, the best value of each."""
+"""The sweeps under a root, newest first: who works on them, how far they are, the best of each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.options import AsJson, Plain
+from sweeprun.cli.ranking import named
 from sweeprun.cli.standing import Standing
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, names
-from sweeprun.cli.view import say, short, span, table, tsv, write, write_document
+from sweeprun.cli.view import say, span, table, tsv, write, write_document
 from sweeprun.errors import SweeprunError, UsageError
 from sweeprun.run.budget import configurations
 from sweeprun.run.command import text
@@ -47,7 +48,7 @@ def ls(directory: Directory = None, plain: Plain = False, as_json: AsJson = Fals
             say(f"{each.directory.name} cannot be read: {each.problem}")
 
 
-_PLAIN = ("name", "state", "workers", "done", "budget", "failed", "metric", "best", "created", "problem")
+_PLAIN = ("name", "state", "workers", "done", "budget", "failed", "metric", "best", "created", "problem", "front")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,10 @@ class Listed:
         age = span(max(0.0, now - self.created)) if self.created else "-"
         if self.standing is None:
             return [self.directory.name, "cannot be read", "-", "-", "-", age]
-        standing, limit, best = self.standing, _limit(self.standing), self.standing.best
+        standing, limit = self.standing, _limit(self.standing)
         done = str(_done(standing)) if limit is None else f"{_done(standing)} of {limit}"
-        name = standing.objective.name
-        shown = "-" if best is None else f"{name} {short(best.values[name])} (trial {best.number})"
-        return [self.directory.name, _state(standing), done, str(standing.counts["failed"]), shown, age]
+        best = standing.ranking.in_short or "-"
+        return [self.directory.name, _state(standing), done, str(standing.counts["failed"]), best, age]
 
     def plain(self) -> list[str]:
         """The cells of a line for programs; empty where there is nothing."""
@@ -96,7 +96,7 @@ class Listed:
         return said | dict.fromkeys(_FACTS) | facts | {"problem": self.problem or None}
 
 
-_FACTS = ("state", "reason", "workers", "counts", "done", "budget", "metric", "goal", "best")
+_FACTS = ("state", "reason", "workers", "counts", "done", "budget", "metric", "goal", "metrics", "best", "front")
 
 
 def _facts(standing: Standing) -> dict[str, Json]:
@@ -108,9 +108,9 @@ def _facts(standing: Standing) -> dict[str, Json]:
         "counts": standing.counts,
         "done": _done(standing),
         "budget": _limit(standing),
-        "metric": standing.objective.name,
-        "goal": standing.objective.goal,
+        **named(standing.objectives),
         "best": best and {"number": best.number, "value": best.values[standing.objective.name]},
+        "front": len(standing.ranking.trials) if standing.ranking.is_front else None,
     }
 
 

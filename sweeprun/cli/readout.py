@@ -13,7 +13,7 @@ from sweeprun.run.progress import Progress, Reporting
 from sweeprun.store.matches import plain
 from sweeprun.store.table import Columns
 from sweeprun.store.tail import Tail
-from sweeprun.trials import Json, Measurement, Trial, TrialState
+from sweeprun.trials import Json, Trial, TrialState
 
 _ROWS = 5  # of the beginning and of the end
 _COLUMNS = 8
@@ -23,7 +23,7 @@ _PROPOSED_FROM = 1000  # lines
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """`steps` are the metrics by step, `unread` lines that name the objective and do not give it, `skipped` lines that
+    """`steps` are the metrics by step, `unread` lines that name an objective and do not give it, `skipped` lines that
     could not be understood."""
 
     reporting: Reporting
@@ -54,7 +54,8 @@ class Readout:
             if measured is not None:
                 n_read += 1
                 steps.setdefault(measured.step, {}).update(measured.values)
-            if not _gives(measured, reporting) and speaks_of(plain(line), reporting.objective.name):
+            given = {} if measured is None else measured.values
+            if any(each.name not in given and speaks_of(plain(line), each.name) for each in reporting.objectives):
                 unread.append(plain(line))
         return cls(
             reporting=reporting,
@@ -71,14 +72,20 @@ class Readout:
 
     @property
     def names(self) -> list[str]:
-        """The metrics that were read, the objective first."""
+        """The metrics that were read, the objectives first."""
         known = dict.fromkeys(name for values in self.steps.values() for name in values)
-        return sorted(known, key=lambda name: name != self.reporting.objective.name)
+        first = [each.name for each in self.reporting.objectives if each.name in known]
+        return list(dict.fromkeys([*first, *known]))
+
+    @property
+    def missing(self) -> str | None:
+        """The first objective that was not read."""
+        return next((each.name for each in self.reporting.objectives if each.name not in self.names), None)
 
     @property
     def verdict(self) -> ExitCode:
-        """Whether a trial that prints this has a value."""
-        return ExitCode.OK if self.reporting.objective.name in self.names else ExitCode.NOT_MET
+        """Whether a trial that prints this has a value of each objective."""
+        return ExitCode.OK if self.missing is None else ExitCode.NOT_MET
 
     def show(self) -> None:
         """Print it: what was read on stdout, what to do where that is not enough on stderr."""
@@ -87,9 +94,9 @@ class Readout:
             write("\n" + table(*self._table()))
         if not self.lines:
             say(f"\n{self.log} is empty: give it the log of a run that has printed something")
-        elif self.verdict is not ExitCode.OK:
-            say(f"\n{self.reporting.objective.name} is never read: each trial would fail for it")
-            for line in self._proposals():
+        elif self.missing is not None:
+            say(f"\n{self.missing} is never read: each trial would fail for it")
+            for line in self._proposals(self.missing):
                 say(line)
 
     def body(self) -> dict[str, Json]:
@@ -101,13 +108,13 @@ class Readout:
             "skipped": self.n_skipped,
             "cut": self.n_cut,
             "metrics": self.names,
-            "objective": self.reporting.objective.name,
+            "objective": self.missing or self.reporting.objective.name,
             "objective_is_read": self.verdict is ExitCode.OK,
             "step": self.reporting.step,
             "first_step": self.first,
             "steps": [{"step": step, "values": values} for step, values in sorted(self.steps.items())],
             "unread": list(self.unread),
-            "proposals": list(self._proposals()) if self.verdict is not ExitCode.OK else [],
+            "proposals": [] if self.missing is None else list(self._proposals(self.missing)),
         }
 
     def _said(self) -> Iterator[tuple[str, str]]:
@@ -121,7 +128,8 @@ class Readout:
             yield "skipped", f"lines that cannot be understood: {self.n_skipped}"
             yield from (("", line) for line in self.skipped)
         if self.unread and self.reporting.source.kind != "csv":  # its header does, and empty cells are no surprise
-            yield "not read", f"lines that name {self.reporting.objective.name}, such as"
+            names = " or ".join(each.name for each in self.reporting.objectives)
+            yield "not read", f"lines that name {names}, such as"
             yield from (("", line) for line in self.unread)
 
     def _counting(self) -> str:
@@ -137,17 +145,19 @@ class Readout:
             rows = [*rows[:_ROWS], ["..."] * len(rows[0]), *rows[-_ROWS:]]
         return ["finished steps", *names], rows
 
-    def _proposals(self) -> Iterator[str]:
-        """What to write in the sweep file, so that more is read."""
-        metric = self.reporting.objective.name
+    def _proposals(self, metric: str) -> Iterator[str]:
+        """What to write in the sweep file, so that `metric` is read."""
         if self.log.suffix == ".csv" and self.reporting.source.kind != "csv":
             columns = Columns()
             columns.row(next(iter(self.lines), b""))
             if metric in columns.names:
                 yield f"to read it, write metrics_from: {{csv: {self.log.name}}}"
                 return
-        if self.names:
-            yield f"to use what is read, write metric: {' or '.join(self.names)}"
+        others = [name for name in self.names if all(name != each.name for each in self.reporting.objectives)]
+        if others:
+            single = len(self.reporting.objectives) == 1
+            key = "write metric:" if single else f"have, in place of {metric}, the metric"
+            yield f"to use what is read, {key} {' or '.join(others)}"
         proposal = propose([plain(line) for line in self.lines[-_PROPOSED_FROM:]], metric, self.reporting.step)
         if proposal is not None and (metric in proposal.names or not self.names):
             choice = "" if metric in proposal.names else f", and metric: {' or '.join(proposal.names)}"
@@ -165,7 +175,3 @@ def _lines(reporting: Reporting, log: Path) -> tuple[bytes, ...]:
     if reporting.source.kind != "csv":  # a row that was cut off is no row
         lines += tail.unfinished()
     return tuple(line for line in lines if line.strip())
-
-
-def _gives(measured: Measurement | None, reporting: Reporting) -> bool:
-    return measured is not None and reporting.objective.name in measured.values

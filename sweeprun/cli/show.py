@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 from sweeprun.cli import retrain
+from sweeprun.cli.columns import metrics_of
 from sweeprun.cli.options import AsJson
-from sweeprun.cli.ranking import up_to_date
+from sweeprun.cli.ranking import up_to_date, within
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepAndNumber, opened_at
 from sweeprun.cli.trials import detail
 from sweeprun.cli.view import moment, pairs, short, span, write, write_document
 from sweeprun.errors import Damaged
+from sweeprun.objective import Objective
 from sweeprun.run.progress import Reporting
 from sweeprun.store import durable, runs
 from sweeprun.store.sweep import Sweep
@@ -24,7 +27,7 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
     trial = up_to_date(sweep, reporting)[recorded.number]
     transitions = list(_transitions(sweep, trial))
     if as_json:
-        write_document("show", _body(sweep, trial, transitions))
+        write_document("show", _body(sweep, trial, reporting.objectives, transitions))
         return
     write(pairs(_lines(reporting, trial)))
     write("\n" + pairs(_said(transition) for transition in transitions))
@@ -34,11 +37,13 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
     write("\n" + pairs([*_files(sweep, trial).items(), *([("again", command)] if command else [])]))
 
 
-def _body(sweep: Sweep, trial: Trial, transitions: list[dict[str, Json]]) -> dict[str, Json]:
+def _body(
+    sweep: Sweep, trial: Trial, objectives: Sequence[Objective], transitions: list[dict[str, Json]]
+) -> dict[str, Json]:
     return {
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
-        "trial": detail(trial)
+        "trial": detail(trial, objectives)
         | {"transitions": transitions, "files": _files(sweep, trial), "command": retrain.line(sweep, trial)},
     }
 
@@ -64,8 +69,10 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
         yield "failure", f"{trial.failure.kind}: {trial.failure.message}"
     for name, value in trial.params.items():
         yield name, short(value)
-    for name in sorted(trial.values, key=lambda name: name != reporting.objective.name):
-        yield name, f"{short(trial.values[name])} at step {short(trial.step)}"
+    beyond = {each.name: each for each in reporting.objectives if 0 < each.excess(trial) < math.inf}
+    for name in metrics_of([trial], *(each.name for each in reporting.objectives if each.name in trial.values)):
+        limit = f", beyond its limit: {within(beyond[name])}" if name in beyond else ""
+        yield name, f"{short(trial.values[name])} at step {short(trial.step)}{limit}"
     if trial.last_step:
         yield "steps", str(trial.last_step)
     for number, run in enumerate(trial.runs, 1):

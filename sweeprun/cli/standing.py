@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sweeprun.cli.outlook import left_s
 from sweeprun.cli.presence import Presence
-from sweeprun.cli.ranking import ranked, up_to_date
+from sweeprun.cli.ranking import Ranking, named, ranked, up_to_date
 from sweeprun.errors import SpaceError
+from sweeprun.front import feasible
 from sweeprun.objective import Objective
 from sweeprun.run.budget import Budget, Reached, forgiven
 from sweeprun.run.progress import Reporting
@@ -22,13 +24,13 @@ from sweeprun.trials import Json, Trial, TrialState
 _OPEN = (TrialState.WAITING, TrialState.RUNNING)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standing:
     """`state` is running (a worker is alive), finished (nothing more will be done) or stopped (something is left).
     `eta_s` is None where it cannot be known."""
 
     sweep: Sweep
-    objective: Objective
+    objectives: tuple[Objective, ...]
     trials: tuple[Trial, ...]
     presence: Presence
     state: str
@@ -47,13 +49,13 @@ class Standing:
         alive = {worker.uuid for worker in presence.workers}.__contains__
         limits = Budget.of(resolved["budget"], forgiven(sweep.edits))
         used = limits.used(trials, now, alive)
-        reached = limits.reached(trials, [reporting.objective], now, alive)
+        reached = limits.reached(trials, reporting.objectives, now, alive)
         state, reason = _state(sweep, trials, bool(presence.workers), reached)
         limit, begun = used["trials"]["limit"], used["trials"]["used"] or 0.0
         eta_s = None if limit is None or state != "running" else left_s(trials, limit - begun, now)
         learns = (resolved["warm_start"] or {}).get("from")
         damage = earlier.read(sweep.layout).damage if learns else None
-        return cls(sweep, reporting.objective, trials, presence, state, reason, used, eta_s, now, damage)
+        return cls(sweep, reporting.objectives, trials, presence, state, reason, used, eta_s, now, damage)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -63,9 +65,19 @@ class Standing:
         return {state.value: states[state] for state in TrialState} | {"damaged": damaged}
 
     @property
+    def objective(self) -> Objective:
+        """The first one."""
+        return self.objectives[0]
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The trials by `best`'s rules."""
+        return ranked(self.objectives, self.trials)
+
+    @property
     def best(self) -> Trial | None:
-        """The best trial so far, by `best`'s rules."""
-        return next(iter(ranked(self.objective, self.trials).trials), None)
+        """The best trial so far; of a front that which is the best by the first objective."""
+        return next(iter(self.ranking.trials), None)
 
     def having(self, state: TrialState) -> list[Trial]:
         """The trials in `state`, damaged ones aside."""
@@ -84,13 +96,9 @@ class Standing:
             "state": self.state,
             "reason": self.reason,
             "counts": self.counts,
-            "best": best and {
-                "number": best.number,
-                "state": best.state.value,
-                "params": best.params,
-                "values": dict(best.values),
-                "step": best.step,
-            },
+            **named(self.objectives),
+            "best": best and self._best(best),
+            "front": [self._best(trial) for trial in self.ranking.trials] if self.ranking.is_front else None,
             "budget": self.budget,
             "workers": [_worker(worker) for worker in self.presence.workers],
             "unseen": [_worker(unseen.worker) | {"since": unseen.since} for unseen in self.presence.unseen],
@@ -100,6 +108,16 @@ class Standing:
             "damaged": [_damage(trial) for trial in self.trials if trial.damaged],
             "earlier_damage": self.earlier_damage,
             "strangers": [str(path) for path in self.sweep.strangers],
+        }
+
+    def _best(self, trial: Trial) -> dict[str, Json]:
+        return {
+            "number": trial.number,
+            "state": trial.state.value,
+            "params": trial.params,
+            "values": dict(trial.values),
+            "feasible": feasible(self.objectives, trial),
+            "step": trial.step,
         }
 
     def _running(self, trial: Trial) -> dict[str, Json]:

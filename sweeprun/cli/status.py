@@ -110,6 +110,8 @@ def _budget(standing: Standing) -> str:
 
 
 def _best(standing: Standing, trial: Trial) -> str:
+    if len(standing.objectives) > 1 or not standing.ranking.feasible:
+        return standing.ranking.in_short + ("" if trial.state is TrialState.COMPLETE else "; no trial is complete")
     value = short(trial.values[standing.objective.name])
     state = "" if trial.state is TrialState.COMPLETE else f", {trial.state}"
     return f"{standing.objective.name} {value} (trial {trial.number}, step {short(trial.step)}{state})"
@@ -121,20 +123,20 @@ def _worker(worker: Worker) -> str:
 
 
 def _table(standing: Standing, running: list[Trial]) -> str:
-    names, metric = varying(running), standing.objective.name
+    names, metrics = varying(running), [each.name for each in standing.objectives]
     rows = [
         [
             str(trial.number),
             str(trial.run),
             span(max(0.0, standing.now - trial.runs[-1].started)),
             str(trial.last_step),
-            short(trial.values.get(metric)),
+            *(short(trial.values.get(name)) for name in metrics),
             *(short(trial.params.get(name)) for name in names),
             _owner(standing, trial),
         ]
         for trial in running
     ]
-    return table(["trial", "run", "age", "step", metric, *names, "worker"], rows)
+    return table(["trial", "run", "age", "step", *metrics, *names, "worker"], rows)
 
 
 def _owner(standing: Standing, trial: Trial) -> str:

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from sweeprun.cli.columns import FACTS, Column, column, finished, usual
+from sweeprun.cli.columns import FACTS, FEASIBLE, Column, column, finished, is_feasible, usual
 from sweeprun.cli.options import AsJson, Plain
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
 from sweeprun.cli.view import table, tsv, write, write_document
 from sweeprun.errors import UsageError
 from sweeprun.expressions import Expression, MissingNameError
+from sweeprun.front import feasible
+from sweeprun.objective import Objective
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
 from sweeprun.store import records
@@ -37,14 +39,17 @@ def trials(
     found = opened(sweep, root)
     reporting = Reporting.of(found.resolved)
     known = up_to_date(found, reporting)
-    chosen = _chosen(known, state, where)
+    objectives = reporting.objectives
+    chosen = _chosen(known, state, where, objectives)
     if sort is not None:
-        chosen = _sorted(chosen, column(sort.removeprefix("-"), known), downwards=sort.startswith("-"))
+        by = column(sort.removeprefix("-"), known, objectives)
+        chosen = _sorted(chosen, by, downwards=sort.startswith("-"))
     if as_json:
-        write_document("trials", {"trials": [entry(trial) for trial in chosen]})
+        write_document("trials", {"trials": [entry(trial, objectives) for trial in chosen]})
         return
-    metric = reporting.objective.name
-    asked = usual(chosen, metric) if columns is None else [column(name, known) for name in columns.split(",")]
+    asked = usual(chosen, objectives)
+    if columns is not None:
+        asked = [column(name, known, objectives) for name in columns.split(",")]
     headings = [each.name for each in asked]
     if plain:
         write(tsv(headings, [[_plain(each.of(trial)) for each in asked] for trial in chosen]))
@@ -52,7 +57,7 @@ def trials(
         write(table(headings, [[each.shown(each.of(trial)) for each in asked] for trial in chosen]))
 
 
-def entry(trial: Trial) -> dict[str, Json]:
+def entry(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Json]:
     """A trial as `trials --json` and `show --json` have it."""
     return {
         "number": trial.number,
@@ -60,6 +65,7 @@ def entry(trial: Trial) -> dict[str, Json]:
         "damaged": trial.damaged,
         "params": trial.params,
         "values": dict(trial.values),
+        "feasible": feasible(objectives, trial),
         "step": trial.step,
         "failure": trial.failure and trial.failure.kind.value,
         "reason": trial.reason,
@@ -72,9 +78,9 @@ def entry(trial: Trial) -> dict[str, Json]:
     }
 
 
-def detail(trial: Trial) -> dict[str, Json]:
+def detail(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Json]:
     """The same with what one trial alone is asked for: curve, runs, the whole failure."""
-    return entry(trial) | {
+    return entry(trial, objectives) | {
         "failure": records.failure_record(trial.failure),
         "notes": dict(trial.notes),
         "seed": trial.seed,
@@ -86,7 +92,9 @@ def detail(trial: Trial) -> dict[str, Json]:
     }
 
 
-def _chosen(known: Sequence[Trial], states: list[TrialState] | None, where: str | None) -> list[Trial]:
+def _chosen(
+    known: Sequence[Trial], states: list[TrialState] | None, where: str | None, objectives: Sequence[Objective]
+) -> list[Trial]:
     chosen = [trial for trial in known if not states or (trial.state in states and not trial.damaged)]
     if where is None:
         return chosen
@@ -94,17 +102,18 @@ def _chosen(known: Sequence[Trial], states: list[TrialState] | None, where: str 
     texts = {value for trial in known for value in trial.params.values() if isinstance(value, str)}
     for name in condition.names:
         try:
-            column(name, known)  # a name that no trial has is a slip, not a condition that never holds
+            column(name, known, objectives)  # a name that no trial has is a slip, not a condition that never holds
         except UsageError as error:
             quoted = f"texts stand in quotes: '{name}'" if name in texts else None
             raise UsageError(error.message, quoted or error.hint) from None
-    return [trial for trial in chosen if _holds(condition, trial)]
+    return [trial for trial in chosen if _holds(condition, trial, objectives)]
 
 
-def _holds(condition: Expression, trial: Trial) -> bool:
+def _holds(condition: Expression, trial: Trial, objectives: Sequence[Objective]) -> bool:
     """Whether it is true of the parameters, the metrics and, by the names that these leave free, the facts."""
-    free = (condition.names & FACTS.keys()) - trial.params.keys() - trial.values.keys()
-    facts = {name: value for name in free if (value := FACTS[name].of(trial)) is not None}
+    known = {**FACTS, FEASIBLE: is_feasible(objectives)}
+    free = (condition.names & known.keys()) - trial.params.keys() - trial.values.keys()
+    facts = {name: value for name in free if (value := known[name].of(trial)) is not None}
     try:
         return bool(condition.evaluate(trial.params, {**trial.values, **facts}))
     except MissingNameError:

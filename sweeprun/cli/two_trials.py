@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from sweeprun.cli.columns import metrics_of, params_of, varying
-from sweeprun.cli.ranking import up_to_date
+from sweeprun.cli.columns import limits_kept, metrics_of, params_of, varying
+from sweeprun.cli.ranking import named, up_to_date
 from sweeprun.cli.trials import entry
 from sweeprun.cli.view import columns, short, span
 from sweeprun.objective import Objective
@@ -25,7 +25,7 @@ class TrialPair:
     """Two trials as their record and their programs have said so far, and what they are measured by."""
 
     sweep: Sweep
-    objective: Objective
+    objectives: tuple[Objective, ...]
     a: Trial
     b: Trial
 
@@ -34,7 +34,12 @@ class TrialPair:
         """Trials `a` and `b`, which are there."""
         reporting = Reporting.of(sweep.resolved)
         trials = up_to_date(sweep, reporting)
-        return cls(sweep, reporting.objective, trials[a], trials[b])
+        return cls(sweep, reporting.objectives, trials[a], trials[b])
+
+    @property
+    def objective(self) -> Objective:
+        """The first one, whose curves are compared."""
+        return self.objectives[0]
 
     @property
     def differing(self) -> list[str]:
@@ -43,8 +48,8 @@ class TrialPair:
 
     @property
     def metrics(self) -> list[str]:
-        """What either has a value of, the objective first."""
-        return metrics_of([self.a, self.b], self.objective.name)
+        """What either has a value of, the objectives first."""
+        return metrics_of([self.a, self.b], *(each.name for each in self.objectives))
 
     @property
     def steps(self) -> list[int]:
@@ -73,9 +78,8 @@ def body(pair: TrialPair) -> dict[str, Json]:
     return {
         "sweep": pair.sweep.name,
         "dir": str(pair.sweep.layout.directory),
-        "metric": pair.objective.name,
-        "goal": pair.objective.goal,
-        "trials": [entry(pair.a), entry(pair.b)],
+        **named(pair.objectives),
+        "trials": [entry(trial, pair.objectives) for trial in (pair.a, pair.b)],
         "differing": pair.differing,
         "curves": [{"step": step, "values": list(pair.at(step))} for step in pair.steps],
     }
@@ -93,6 +97,8 @@ def _rows(pair: TrialPair) -> Iterator[Row]:
         yield "reason", a.because or "-", b.because or "-", ""
     for name in pair.metrics:
         yield name, short(a.values.get(name)), short(b.values.get(name)), _difference(a.values, b.values, name)
+    for verdict in limits_kept(pair.objectives):
+        yield verdict.name, verdict.shown(verdict.of(a)), verdict.shown(verdict.of(b)), ""
     yield "at step", short(a.step), short(b.step), ""
     for step in pair.steps:
         one, other = pair.at(step)

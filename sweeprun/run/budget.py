@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from sweeprun.front import Front, excess
 from sweeprun.objective import Objective
 from sweeprun.trials import FailureClass, Trial, TrialState
 
@@ -38,7 +39,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """Stop when `trials` trials in a row brought no improvement of more than `min_delta`."""
+    """Stop when `trials` trials in a row improved the best, or the front, by no more than `min_delta`."""
 
     trials: int
     min_delta: float = 0.0
@@ -100,7 +101,7 @@ class Budget:
         checks = (
             self._failures([trial for trial in trials if trial.number >= self.forgiven]),
             self._target(trials, objectives),
-            self._plateau(trials, objectives[0]),
+            self._plateau(trials, objectives),
             self._trials(trials),
         )
         return next((reached for reached in checks if reached), None)
@@ -137,33 +138,28 @@ class Budget:
         return Reached("trials", Halt.FINISH, tried)
 
     def _target(self, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Reached | None:
-        for objective in objectives:
-            wanted = self.target.get(objective.name)
-            if wanted is None:
-                continue
-            for trial in trials:
-                value = trial.values.get(objective.name)
-                if value is not None and objective.loss(value) <= objective.loss(wanted):
-                    why = f"trial {trial.number} reached {objective.name} {value:.6g}, the target was {wanted:g}"
-                    return Reached("target", Halt.FINISH, why)
+        wanted = [(each, self.target[each.name]) for each in objectives if each.name in self.target]
+        if not wanted:
+            return None
+        for trial in trials:
+            near = all(objective.loss_of(trial) <= objective.loss(value) for objective, value in wanted)
+            if near and excess(objectives, trial) == 0:
+                came = " and ".join(f"{each.name} {trial.values[each.name]:.6g}" for each, _ in wanted)
+                targets = " and ".join(f"{value:g}" for _, value in wanted)
+                why = f"trial {trial.number} reached {came}, the target was {targets}"
+                return Reached("target", Halt.FINISH, why)
         return None
 
-    def _plateau(self, trials: Sequence[Trial], objective: Objective) -> Reached | None:
+    def _plateau(self, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Reached | None:
         if self.plateau is None:
             return None
-        losses = [objective.loss_of(trial) for trial in trials if trial.state.final and not trial.damaged]
-        recent, earlier = losses[-self.plateau.trials :], losses[: -self.plateau.trials]
-        best_before = min((loss for loss in earlier if loss == loss), default=None)
-        if best_before is None:
+        n, delta = self.plateau.trials, self.plateau.min_delta
+        ends = [trial for trial in trials if trial.state.final and not trial.damaged]
+        before = Front(objectives, ends[:-n])
+        if not before or any(before.improved_by(trial, delta) for trial in ends[-n:]):
             return None
-        best_since = min((loss for loss in recent if loss == loss), default=best_before)
-        if best_before - best_since > self.plateau.min_delta:
-            return None
-        return Reached(
-            "plateau",
-            Halt.FINISH,
-            f"the last {self.plateau.trials} trials improved the best by no more than {self.plateau.min_delta:g}",
-        )
+        what = "best" if len(objectives) == 1 else "front"
+        return Reached("plateau", Halt.FINISH, f"the last {n} trials improved the {what} by no more than {delta:g}")
 
     def _failures(self, trials: Sequence[Trial]) -> Reached | None:
         ends = [trial for trial in trials if trial.state.final and not trial.damaged]

@@ -92,7 +92,7 @@ class Claims:
     def _verdict(self, left: Remains) -> Outcome:
         if left.end is None:
             return lost(left.trial)
-        outcome = ended(left.end, None, left.trial, self._plan.reporting.objective.name, left.traces)
+        outcome = ended(left.end, None, left.trial, left.traces)
         return retried(outcome, left.trial, self._plan.retry)
 
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:

@@ -19,7 +19,9 @@ from sweeprun.space import from_cells
 from sweeprun.trials import Params
 
 _STEP = re.compile(r"[0-9]{1,18}")
-_FACTS = frozenset({"number", "state", "step", "seconds", "origin", "seed", "failure", "started", "finished"})
+_FACTS = frozenset(
+    {"number", "state", "feasible", "step", "seconds", "origin", "seed", "failure", "started", "finished"}
+)
 
 
 class NoResultError(Exception):
@@ -51,15 +53,16 @@ class Headings:
     def of(cls, headings: Sequence[str], plan: Plan) -> Self:
         """Raises UsageError for a table that cannot hold a result of this sweep."""
         places = {heading: place for place, heading in enumerate(headings)}
-        objective, known = plan.reporting.objective.name, {*plan.reporting.tracked, *plan.reporting.derived}
+        known = {*plan.reporting.tracked, *plan.reporting.derived}
         params = _under(places, "params.", plan.space.names)
         metrics = _under(places, "metrics.", {*known, *_said_to_be_metrics(places, plan.space.names)})
         taken = {*params.values(), *metrics.values()}
         facts = {heading: place for heading, place in places.items() if heading in _FACTS and place not in taken}
         ignored = tuple(name for name, place in places.items() if name and place not in {*taken, *facts.values()})
-        if objective not in metrics:
-            message = f"there is no column {objective}, which is what counts; there are: {', '.join(headings)}"
-            raise UsageError(message, near(objective, headings) or f"call the column {objective}")
+        for name in [each.name for each in plan.objectives]:
+            if name not in metrics and name not in plan.reporting.derived:
+                message = f"there is no column {name}, which is what counts; there are: {', '.join(headings)}"
+                raise UsageError(message, near(name, headings) or f"call the column {name}")
         if not params:
             message = f"there is no column of a parameter; parameters are: {', '.join(plan.space.names)}"
             raise UsageError(message, "call the columns what the parameters are called")
@@ -75,11 +78,12 @@ class Headings:
             params, outside = from_cells(plan.space, {n: cells[at] for n, at in self.params.items() if cells[at]})
         except ValueError as error:
             raise NoResultError(str(error)) from None
-        objective = plan.reporting.objective.name
-        if objective not in values:
-            raise NoResultError(f"it has no {objective}")
-        if not math.isfinite(values[objective]):
-            raise NoResultError(f"{objective} is {values[objective]}")
+        values = plan.reporting.computed(params, values) | values
+        for name in [each.name for each in plan.objectives]:
+            if name not in values:
+                raise NoResultError(f"it has no {name}")
+            if not math.isfinite(values[name]):
+                raise NoResultError(f"{name} is {values[name]}")
         return Result(params, values, _step(self._fact("step", cells)), line, outside)
 
     def _fact(self, name: str, cells: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ def check_comparable(was: SweepFile, now: SweepFile, trials: Sequence[Trial], al
             message = f"cannot change while trial {running} is running, whose values are read as before"
             raise now.placed(SweepFileError(message, hint="sweeprun stop --now, and then the same again"), key)
         objection = _counted_otherwise(was, now, trials) if key == "step" else _from_another_step(was, now, trials)
-        objection = objection or _unreported(now.objectives[0].name, trials)
+        objection = objection or _unreported([each.name for each in now.objectives], trials)
         if objection is not None:
             anew = f"sweeprun start FILE --set name={now.name}-2 begins anew"
             raise now.placed(SweepFileError(objection, hint=anew), key)
@@ -30,13 +30,16 @@ def check_comparable(was: SweepFile, now: SweepFile, trials: Sequence[Trial], al
 
 def _changed(was: SweepFile, now: SweepFile) -> Iterator[str]:
     """The keys that say how values are read, if they do so in another way."""
-    before, after = was.objectives[0], now.objectives[0]
     if _step(was) != _step(now):
         yield "step"
     if was.reduce != now.reduce:
         yield "reduce"
-    if (before.name, before.goal) != (after.name, after.goal):
+    if _first(was) != _first(now) or {each.name for each in now.objectives} - {each.name for each in was.objectives}:
         yield "metric" if now.metric else "metrics"
+
+
+def _first(file: SweepFile) -> tuple[str, str]:
+    return file.objectives[0].name, file.objectives[0].goal
 
 
 def _step(file: SweepFile) -> tuple[str, int | None]:
@@ -53,7 +56,9 @@ def _counted_otherwise(was: SweepFile, now: SweepFile, trials: Sequence[Trial]) 
 
 
 def _from_another_step(was: SweepFile, now: SweepFile, trials: Sequence[Trial]) -> str | None:
-    metric = was.objectives[0].name
+    if _first(was) == _first(now) and was.reduce == now.reduce:
+        return None
+    metric, _ = _first(was)
     chosen = [trial for trial in trials if metric in trial.values and len(trial.curve.steps) > 1]
     if not chosen or was.reduce == now.reduce == "last":
         return None
@@ -61,11 +66,12 @@ def _from_another_step(was: SweepFile, now: SweepFile, trials: Sequence[Trial]) 
     return f"the values of {_several(chosen)} are those of {step}, and would not compare with those to come"
 
 
-def _unreported(metric: str, trials: Sequence[Trial]) -> str | None:
+def _unreported(metrics: Sequence[str], trials: Sequence[Trial]) -> str | None:
     valued = [trial for trial in trials if trial.values and trial.state is not TrialState.FAILED]
-    if not valued or any(metric in trial.values for trial in valued):
-        return None
-    return f"none of the trials that have values, {_several(valued)}, has reported {metric}: none would count"
+    for metric in metrics if valued else ():
+        if not any(metric in trial.values for trial in valued):
+            return f"none of the trials that have values, {_several(valued)}, has reported {metric}: none would count"
+    return None
 
 
 def _several(trials: Sequence[Trial]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from sweeprun.front import Front
 from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.run.budget import Reached
 from sweeprun.run.events import Event, EventName
 from sweeprun.run.ledger import Settled
@@ -21,10 +23,11 @@ EVENT_OF: Mapping[TrialState, EventName] = {
 
 
 class News:
-    """Tells what the record has, and which of it is the best of the whole sweep so far."""
+    """Tells what the record has, and which of it is the best of the whole sweep so far, or on its front."""
 
-    def __init__(self) -> None:
-        self._best = float("inf")
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self._front = Front(objectives)
+        self._known: set[int] = set()  # the complete trials that the front has seen
         self._noted: dict[str, str] = {}
 
     def noted(self, about: str, text: str | None) -> Iterator[Event]:
@@ -45,16 +48,16 @@ class News:
                 continue
             yield Event(EVENT_OF[one.trial.state], one.trial, _said(one.outcome))
             if one.trial.state is TrialState.COMPLETE and self._leads(one.trial, history):
-                yield Event("best_changed", one.trial, {"values": dict(one.trial.values)})
+                several = {"front": len(self._front)} if len(self._front.objectives) > 1 else {}
+                yield Event("best_changed", one.trial, {"values": dict(one.trial.values), **several})
 
     def _leads(self, trial: Trial, history: History) -> bool:
-        others = (t for t in history.trials if t.state is TrialState.COMPLETE and t.number != trial.number)
-        losses = (history.loss(other) for other in others)
-        self._best = min((loss for loss in losses if loss < self._best), default=self._best)
-        leads = history.loss(trial) < self._best
-        if leads:
-            self._best = history.loss(trial)
-        return leads
+        self._known.add(trial.number)
+        for other in history.trials:
+            if other.state is TrialState.COMPLETE and other.number not in self._known:
+                self._known.add(other.number)
+                self._front.add(other)
+        return self._front.add(trial)
 
 
 def lost_to_another(trial: Trial) -> Event:

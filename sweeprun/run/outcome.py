@@ -44,11 +44,11 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What a run left behind: whether it came to a step that no run of its trial had reached, the last lines of its
-    stderr, and, where its objective was never read, what was there in its stead."""
+    stderr, and, where an objective has no value, which one and what was there in its stead."""
 
     progressed: bool = False
     stderr: tuple[str, ...] = ()
-    instead: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ class Retry:
     on: tuple[str, ...] = ()
 
 
-def ended(
-    end: Ended, request: tuple[Request, str] | None, trial: Trial, metric: str, left: Traces
-) -> Outcome:
+def ended(end: Ended, request: tuple[Request, str] | None, trial: Trial, left: Traces) -> Outcome:
     """What `end` means. `request` is what we asked of the run and why; `trial` holds what it reached."""
     if end.unkillable:
         return _failed(FailureClass.UNKILLABLE, "SIGKILL did not end it within 5 s; its device is not used again", end)
@@ -73,9 +71,8 @@ def ended(
         return _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"), left.progressed)
     if end.code != 0:
         return _crashed(end, left.stderr)
-    if metric not in trial.values:
-        message = f"it ended well and never reported {metric!r}; {left.instead}"
-        return _failed(FailureClass.NO_METRIC, message, end, left.stderr)
+    if left.missing:
+        return _failed(FailureClass.NO_METRIC, f"it ended well and {left.missing}", end, left.stderr)
     return Outcome(TrialState.COMPLETE, _leftovers(end))
 
 

@@ -1,4 +1,4 @@
-"""What a program said in place of its objective, and how to have it read."""
+"""What a program said in place of an objective, and how to have it read."""
 
 from __future__ import annotations
 
@@ -26,19 +26,40 @@ _LONGEST = 100  # characters of a line that is quoted
 
 def traces(progress: Progress, reader: Reader, files: RunFiles, trial: Trial, progressed: bool) -> Traces:
     """What a run left behind that reached `trial`."""
-    instead = ""
-    if progress.reporting.objective.name not in trial.values:
+    absent = next((each.name for each in progress.reporting.objectives if each.name not in trial.values), None)
+    missing = "" if absent is None else _missing(absent, progress, reader, files, trial)
+    return Traces(progressed, last_lines(files.stderr, STDERR_LINES), missing)
+
+
+def _missing(objective: str, progress: Progress, reader: Reader, files: RunFiles, trial: Trial) -> str:
+    """Why `objective` has no value, for the end of a sentence."""
+    reporting = progress.reporting
+    needed, use = [objective], ""
+    if objective in reporting.derived:
+        expression = reporting.derived[objective]
+        needed = sorted((expression.names | expression.metric_names) - trial.params.keys())
+        use = f", which {objective} needs"
+    unread = next((name for name in needed if name not in progress.names), None)
+    if unread is not None:
         cwd = (runs.read_start(files, trial) or {}).get("cwd")
-        instead = Silence(progress.reporting, files, frozenset(progress.names), reader, cwd).told()
-    return Traces(progressed, last_lines(files.stderr, STDERR_LINES), instead)
+        silence = Silence(reporting, unread, files, frozenset(progress.names), reader, cwd)
+        return f"never reported {unread!r}{use}; {silence.told()}"
+    if trial.step is None:
+        return f"{objective!r} could never be computed: {reporting.derived[objective].text}"
+    first, which = reporting.objective.name, "best" if reporting.reduce == "best" else "the last one"
+    return (
+        f"has no {objective!r} at step {trial.step}, whose values count: {first} is {which} there;"
+        f" report {' and '.join(dict.fromkeys([first, *needed]))} together, at each step"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A run whose objective was not read. `names` are the metrics that were, `cwd` is where the program ran, if that is
+    """A run whose `metric` was not read. `names` are the metrics that were, `cwd` is where the program ran, if that is
     known."""
 
     reporting: Reporting
+    metric: str
     files: RunFiles
     names: frozenset[str]
     reader: Reader
@@ -56,7 +77,7 @@ class Silence:
         return f"{said}: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
 
     def _reported(self) -> str:
-        hint = near(self.reporting.objective.name, self.names)
+        hint = near(self.metric, self.names)
         return f"it reported {', '.join(sorted(self.names))}" + (f"; {hint}" if hint else "")
 
     def _silent(self) -> str:
@@ -80,12 +101,11 @@ class Silence:
         return self._proposed()
 
     def _proposed(self) -> str | None:
-        metric = self.reporting.objective.name
         for log in (self.files.stdout, self.files.stderr):
-            proposal = propose(_printed(log, _LOOKED_AT), metric, self.reporting.step)
+            proposal = propose(_printed(log, _LOOKED_AT), self.metric, self.reporting.step)
             other = bool(self.names) or self.reporting.source.kind == "csv"  # is read, or meant to be
-            if proposal is not None and (metric in proposal.names or not other):
-                choice = "" if metric in proposal.names else f", and metric: {' or '.join(proposal.names)}"
+            if proposal is not None and (self.metric in proposal.names or not other):
+                choice = "" if self.metric in proposal.names else f", and metric: {' or '.join(proposal.names)}"
                 return f"printed {_quoted(proposal.line)}; to read that, say {proposal}{choice}"
         return None
 

@@ -25,11 +25,11 @@ MAX_VALUES = 64  # metrics kept with a trial, those of the sweep file first; the
 class Reporting:
     """How rows of metrics are understood: the sweep file's part in it.
 
-    `objective` is the first one; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning must
+    `objectives` are one or more; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning must
     not drop; `first` is what the program calls its first step, 0 or 1, where the file says it.
     """
 
-    objective: Objective
+    objectives: tuple[Objective, ...]
     step: str = "epoch"
     first: int | None = None
     reduce: str = "best"
@@ -42,11 +42,12 @@ class Reporting:
     def of(cls, resolved: Mapping[str, Any], also: Sequence[str] = ()) -> Reporting:
         """What a resolved sweep file says; `also` are metrics to track beside the objectives."""
         metrics = [metric for metric in (resolved["metric"], *resolved["metrics"]) if metric is not None]
-        objectives = [Objective(each["name"], each["goal"], each["limit"]) for each in metrics if each["expr"] is None]
+        counting = [each for each in metrics if each["goal"] is not None]
+        objectives = tuple(Objective(each["name"], each["goal"], each["limit"]) for each in counting)
         source = Source.of(resolved["metrics_from"])
         step, first = (resolved["step"]["name"], resolved["step"]["first"]) if resolved["step"] else source.step
         return cls(
-            objective=objectives[0],
+            objectives=objectives,
             step=step,
             first=first,
             reduce=resolved["reduce"],
@@ -54,6 +55,21 @@ class Reporting:
             derived={each["name"]: Expression.parse(each["expr"]) for each in metrics if each["expr"] is not None},
             source=source,
         )
+
+    @property
+    def objective(self) -> Objective:
+        """The first one, which chooses the step that gives a trial its values."""
+        return self.objectives[0]
+
+    def computed(self, params: Params, values: Mapping[str, float]) -> dict[str, float]:
+        """The derived metrics, as far as `values` suffice."""
+        derived: dict[str, float] = {}
+        for name, expression in self.derived.items():
+            try:
+                derived[name] = float(expression.evaluate(params, {**values, **derived}))
+            except ExpressionError:
+                continue  # a metric that it needs is not reported yet
+        return derived
 
     @property
     def counts_each_run(self) -> bool:
@@ -103,7 +119,7 @@ class Progress:
         """Take in what was reported at once; None where it holds no number."""
         values = {key: float(value) for key, value in row.items() if type(value) in (int, float) and _fits(value)}
         reported = _step(values.pop(self.reporting.step, None))
-        values |= self._derived(values)
+        values |= self.reporting.computed(self._params, values)
         if not values:
             return None
         step = self._finished(reported, values)
@@ -111,7 +127,7 @@ class Progress:
             self._forget_from(step)
         if step == self._newest[0]:  # several rows may speak of one step, and a derived metric need them all
             together = {**self._newest[1], **values}
-            values |= self._derived(together)
+            values |= self.reporting.computed(self._params, together)
             self._newest = (step, together | values)
         else:
             self._newest = (step, values)
@@ -131,18 +147,10 @@ class Progress:
             curve=self._curve(),
         )
 
-    def _derived(self, values: Mapping[str, float]) -> dict[str, float]:
-        derived: dict[str, float] = {}
-        for name, expression in self.reporting.derived.items():
-            try:
-                derived[name] = float(expression.evaluate(self._params, {**values, **derived}))
-            except ExpressionError:
-                continue  # a metric that it needs is not reported yet
-        return derived
-
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
         """The number of finished steps that a row speaks of. A program that never names a step makes one with every
-        row that holds a tracked metric; where steps are named, a row without one speaks of the newest."""
+        row that holds a tracked metric, but for one that completes the newest; where steps are named, a row without one
+        speaks of the newest."""
         if reported is not None:
             if self.first is None:
                 self.first = 0 if reported == 0 else 1
@@ -150,9 +158,14 @@ class Progress:
                 self._before = self.last_step
             self._says_steps = True
             return self._before + reported + 1 - self.first
-        if not self._says_steps and any(name in values for name in self.reporting.tracked):
+        if not self._says_steps and self._begins_step(values):
             return 1 if self._fresh and not self._continues else self.last_step + 1
         return max(self.last_step, 1)
+
+    def _begins_step(self, values: Mapping[str, float]) -> bool:
+        """Whether it holds a tracked metric, and not merely one that the newest step still lacks."""
+        told, before = ({n for n in self.reporting.tracked if n in row} for row in (values, self._newest[1]))
+        return bool(told) and (not before or not told.isdisjoint(before))
 
     def _forget_from(self, step: int) -> None:
         self._fresh = False

@@ -75,7 +75,7 @@ class Worker:
         self._halting.adopt(plan)
         self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
         self._known = Knowledge(self._sweep, plan, self._me)
-        self._news = News()
+        self._news = News(plan.objectives)
         self._exhausted = False
         self._fruitless: History | None = None
 
@@ -220,7 +220,7 @@ class Worker:
             return
         request = live.wanted(self.plan, end)
         trial = live.over(end, now)
-        outcome = ended(end, request, trial, self.plan.reporting.objective.name, live.traces())
+        outcome = ended(end, request, trial, live.traces())
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:

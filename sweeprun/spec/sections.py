@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from sweeprun.errors import near
-from sweeprun.expressions import Expression, ExpressionError
-from sweeprun.objective import Goal
-from sweeprun.spec.command import check_macros
 from sweeprun.spec.fields import (
     AnyJson,
     Count,
@@ -31,44 +26,8 @@ from sweeprun.spec.fields import (
     Text,
     one_of,
 )
-from sweeprun.spec.words import shown, with_hint
+from sweeprun.spec.words import shown
 from sweeprun.trials import FailureClass, Json
-
-
-class Metric(Language):
-    """A metric that the program reports, or one derived from others."""
-
-    shorthand: ClassVar[str] = "name"
-
-    name: Name = Field(description="The key in the metric lines.")
-    goal: Annotated[Goal, *one_of("minimize", "maximize")] = Field(
-        default="minimize", description="Which way is better."
-    )
-    limit: Annotated[Number | None, Later()] = Field(
-        default=None, description="Outcome constraint: the worst value allowed."
-    )
-    expr: Text | None = Field(default=None, description="A derived metric: computed from others, not reported.")
-
-    @model_validator(mode="after")
-    def _check_expression(self) -> Self:
-        if self.expr is not None:
-            try:
-                Expression.parse(self.expr)
-            except ExpressionError as error:
-                raise ValueError(f"expr: {error}") from error
-        return self
-
-
-class Step(Language):
-    """How the program counts its progress."""
-
-    shorthand: ClassVar[str] = "name"
-
-    name: Name = Field(description="The key in the metric lines that counts progress.")
-    first: Annotated[int | None, *one_of(0, 1, None)] = Field(
-        default=None,
-        description="The first step that the program reports; left out, the first report of the sweep decides.",
-    )
 
 
 class Named(Language):
@@ -86,10 +45,13 @@ class Named(Language):
 
 
 class Plateau(Language):
-    """Stop when the best value no longer improves."""
+    """Stop when the best value, or with several metrics the Pareto front, no longer improves."""
 
     trials: Count = Field(description="So many trials in a row without an improvement.")
-    min_delta: Annotated[Number, Field(description="What counts as one.")] = 0.0
+    min_delta: Annotated[
+        Number,
+        Field(description="What counts as one: of the best value, or in some metric beside each of the front."),
+    ] = 0.0
 
 
 class Failures(Language):
@@ -114,7 +76,9 @@ class Budget(Language):
     no_progress: Duration | None = Field(
         default=None, description="No new metric line and no log growth for so long = hung."
     )
-    target: dict[Name, Number] = Field(default={}, description="Stop when a metric is at least this good.")
+    target: dict[Name, Number] = Field(
+        default={}, description="Stop when a trial within all limits is at least this good in all of these."
+    )
     plateau: Plateau | None = Field(default=None, description="Stop when nothing improves any more.")
     failures: Failures = Field(default=Failures(), description="Stop when too much fails.")
 
@@ -214,44 +178,6 @@ class Lint(Language):
     ignore: dict[Name, Text] = Field(default={}, description="A lint's id and the reason to ignore it.")
 
 
-def _metrics_from(value: Json) -> Json:
-    if value in ("file", "stdout", "wandb"):
-        return value
-    if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("regex", "csv"):
-        message = f"must be file, stdout, wandb, {{regex: ...}} or {{csv: path}}, not {shown(value)}"
-        raise ValueError(with_hint(message, near(str(value), ("file", "stdout", "wandb"))))
-    [(kind, said)] = value.items()
-    several = kind == "regex" and isinstance(said, list | tuple) and len(said) > 0
-    for text in said if several else (said,):
-        if not isinstance(text, str) or not text:
-            wanted = "a pattern, or a list of them" if kind == "regex" else "a path"
-            raise ValueError(f"{kind} must be {wanted}, not {shown(text)}")
-        if kind == "regex":
-            _check_regex(text)
-        else:
-            check_macros(text, ())
-    return {kind: list(said)} if several else value
-
-
-def _check_regex(text: str) -> None:
-    try:
-        groups = re.compile(text).groupindex
-    except re.error as error:
-        raise ValueError(f"regex {text!r} cannot be read: {error}") from None
-    if not groups:
-        raise ValueError(f"regex {text!r} names no group; write (?P<val_loss>...)")
-
-
-def named_groups(metrics_from: Json) -> frozenset[str] | None:
-    """The names that the patterns of a checked `metrics_from` can give; None where there are none."""
-    match metrics_from:
-        case {"regex": str(pattern)}:
-            return frozenset(re.compile(pattern).groupindex)
-        case {"regex": patterns}:
-            return frozenset(name for pattern in patterns for name in re.compile(pattern).groupindex)
-    return None
-
-
 def _preload(value: Json) -> Json:
     modules = value if isinstance(value, list | tuple) else None
     if value in ("auto", "none") or (modules is not None and all(isinstance(m, str) and m for m in modules)):
@@ -259,25 +185,6 @@ def _preload(value: Json) -> Json:
     raise ValueError(f"must be auto, none or a list of module names, not {shown(value)}")
 
 
-_TEXT = {"type": "string", "minLength": 1}
-_ELSEWHERE = {
-    "type": "object",
-    "properties": {
-        "regex": {
-            "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
-            "description": "Patterns for the lines of stdout and stderr; named groups are the metrics and the step.",
-        },
-        "csv": {**_TEXT, "description": "A CSV file, relative to the directory of the run; * and ** are wildcards."},
-    },
-    "minProperties": 1,
-    "maxProperties": 1,
-    "additionalProperties": False,
-}
-MetricsFrom = Annotated[
-    Json,
-    PlainValidator(_metrics_from),
-    WithJsonSchema({"anyOf": [{"enum": ["file", "stdout", "wandb"]}, _ELSEWHERE]}),
-]
 Preload = Annotated[
     Json,
     PlainValidator(_preload),

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PlainValidator, PrivateAttr, ValidationError, WithJsonSchema, model_validator
 
-from sweeprun.errors import NotSupportedYet, SweepFileError
+from sweeprun.errors import NotSupportedYet, SweepFileError, near
 from sweeprun.objective import Objective
 from sweeprun.space import Space
 from sweeprun.spec import yaml12
@@ -21,30 +21,27 @@ from sweeprun.spec.entries import ParameterEntry, mixed_lists
 from sweeprun.spec.faults import explained, located, not_supported
 from sweeprun.spec.fields import AnyJson, Language, Later, Name, Natural, Text, one_of
 from sweeprun.spec.keys import later_keys
+from sweeprun.spec.metrics import Metric, MetricsFrom, Step, named_groups
 from sweeprun.spec.overrides import override
 from sweeprun.spec.parameters import MisdeclaredError, build_space
 from sweeprun.spec.sections import (
     Budget,
     Checkpoints,
     Lint,
-    Metric,
-    MetricsFrom,
     Named,
     Phase,
     Preload,
     Repeats,
     Resources,
     Retry,
-    Step,
     Stop,
     Store,
     Validation,
-    named_groups,
 )
 from sweeprun.spec.wandb.draft import Translation
 from sweeprun.spec.wandb.translation import recognised, translate
 from sweeprun.spec.warm_start import WarmStart, check_first
-from sweeprun.spec.words import shown
+from sweeprun.spec.words import shown, with_hint
 from sweeprun.trials import Json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -85,9 +82,15 @@ class SweepFile(Language):
     on_nonfinite: Annotated[str, *one_of("fail", "prune", "ignore")] = Field(
         default="fail", description="What NaN means."
     )
-    metric: Metric | None = Field(default=None, description="The objective.")
-    metrics: tuple[Metric, ...] = Field(default=(), description="Objectives and derived metrics.")
-    reduce: Annotated[str, *one_of("best", "last")] = Field(default="best", description="Which step gives the values.")
+    metric: Metric | None = Field(default=None, description="The objective, where there is one.")
+    metrics: tuple[Metric, ...] = Field(
+        default=(),
+        description="Objectives, two or more for a Pareto front, and derived metrics. The first one counts wherever"
+        " one has to: for pruners, and for the step that gives a trial its values.",
+    )
+    reduce: Annotated[str, *one_of("best", "last")] = Field(
+        default="best", description="Which step gives the values: that at which the first metric is best, or the last."
+    )
     parameters: dict[Name, ParameterEntry] = Field(default={}, description="What is searched.")
     linked: dict[Name, _Rows] = Field(default={}, description="Values that move together, in rows.")
     constraints: tuple[Text, ...] = Field(default=(), description="Expressions that every configuration satisfies.")
@@ -179,26 +182,38 @@ class SweepFile(Language):
         if self.metric is not None and self.metrics:
             raise ValueError("must have metric or metrics, not both")
         if not self.objectives:
-            raise ValueError("must have a metric that the program reports, for example metric: val_loss")
+            raise ValueError("must have a metric to go by, for example metric: val_loss; a derived one needs its goal")
+        names = [metric.name for metric in self._all_metrics]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"must not have two metrics {twice!r}")
         groups = named_groups(self.metrics_from)
-        for name in [objective.name for objective in self.objectives]:
+        for name in [metric.name for metric in self._all_metrics if metric.expr is None]:
             if groups is not None and name not in groups:
                 why = "" if name.isidentifier() else "; groups are named by letters, digits and _: name the metric so"
                 raise ValueError(f"must have a group for its metric in metrics_from.regex: (?P<{name}>...){why}")
         if self.args == "none" and "${args}" in self.command:
             raise ValueError("must not have ${args} in its command where args is none")
+        counting = [objective.name for objective in self.objectives]
+        for name in self.budget.target:
+            if name not in counting:
+                message = f"must not have a budget.target for {name!r}, which is no metric that counts"
+                raise ValueError(with_hint(message, near(name, counting)))
         return self
 
     @property
+    def _all_metrics(self) -> tuple[Metric, ...]:
+        return self.metrics if self.metric is None else (self.metric,)
+
+    @property
     def objectives(self) -> tuple[Objective, ...]:
-        """The metrics that are reported, first the one that counts; derived ones are in `derived`."""
-        reported = (m for m in (self.metric, *self.metrics) if m is not None and m.expr is None)
-        return tuple(Objective(m.name, m.goal, m.limit) for m in reported)
+        """The metrics that have a goal, as those that are reported all do."""
+        return tuple(Objective(m.name, m.goal, m.limit) for m in self._all_metrics if m.goal is not None)
 
     @property
     def derived(self) -> tuple[Metric, ...]:
         """The metrics that are computed from others."""
-        return tuple(metric for metric in self.metrics if metric.expr is not None)
+        return tuple(metric for metric in self._all_metrics if metric.expr is not None)
 
     @cached_property
     def space(self) -> Space:
@@ -252,7 +267,4 @@ def _notes(sweep: SweepFile, written_name: str) -> Iterator[str]:
 
 def unsupported(sweep: SweepFile) -> tuple[NotSupportedYet, ...]:
     """An error for every key that the user set and whose machinery is not built yet; `start` refuses the first."""
-    paths = list(later_keys(sweep))
-    reported = [i for i, metric in enumerate(sweep.metrics) if metric.expr is None]
-    paths += [("metrics", i) for i in reported[1:]]
-    return tuple(not_supported(path, sweep._document) for path in paths)
+    return tuple(not_supported(path, sweep._document) for path in later_keys(sweep))

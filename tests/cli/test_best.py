@@ -149,12 +149,14 @@ def test_json_says_all_that_is_promised(build: Command, sweeprun: Command) -> No
         "dir": str(sweep.directory),
         "metric": "val_loss",
         "goal": "minimize",
+        "metrics": [{"name": "val_loss", "goal": "minimize", "limit": None}],
         "trials": [
             {
                 "number": 0,
                 "state": "complete",
                 "params": {"lr": 1e-05, "layers": 4},
                 "values": {"val_loss": 0.3},
+                "feasible": True,
                 "step": 7,
                 "repeats": None,
                 "checkpoint": str(sweep.sweep.layout.checkpoint(0, 1)),

@@ -169,3 +169,12 @@ def test_the_table_has_a_line_for_each_change_and_wraps_where_the_terminal_is_na
     assert "1e-06" in narrow
     assert "widened" in narrow
     assert "\x1b" not in narrow
+
+
+def test_metrics_are_listed_with_what_is_said_about_them():
+    was = SweepFile.parse(FILE.replace("metric: loss", "metrics: [loss, ms]"), Path("demo.yaml"))
+    now = SweepFile.parse(FILE.replace("metric: loss", "metrics: [loss, {name: ms, limit: 5}]"), Path("demo.yaml"))
+    [change] = changes(was, now)
+    assert (change.key, change.was) == ("metrics", "loss (goal: minimize), ms (goal: minimize)")
+    assert change.now == "loss (goal: minimize), ms (goal: minimize, limit: 5)"
+    assert change.meaning == "decide from now on what is best"

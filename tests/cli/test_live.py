@@ -60,6 +60,17 @@ def test_each_running_trial_has_a_row_with_its_parameters(build: Command, screen
     assert row == ["1", "0", "-", "0.5"]
 
 
+def test_of_several_metrics_each_has_a_column_and_the_totals_tell_of_the_front(build: Command, screen: Command) -> None:
+    source = "{command: [x], args: none, metrics: [loss, {name: ms, limit: 9}], parameters: {lr: {min: 0.1, max: 1}}}"
+    sweep = build(source=source)
+    for loss, ms in ((0.5, 3.0), (0.4, 8.0), (0.1, 10.0)):
+        sweep.ended(values={"loss": loss, "ms": ms})
+    sweep.running()
+    lines = [" ".join(line.split()) for line in screen(LiveTable("demo", *seen(sweep))).splitlines()]
+    assert lines[1] == "1 running, 3 complete; front of 2: loss 0.4 (trial 1), ms 3 (trial 0)"
+    assert lines[2] == "trial device step loss rank curve ms"
+
+
 def test_damaged_trials_are_no_failed_ones_in_the_totals(build: Command, screen: Command) -> None:
     sweep = build()
     sweep.failed()
@@ -116,10 +127,12 @@ def test_elsewhere_than_on_a_terminal_a_change_of_state_is_a_line(
     done = replace(trial, state=TrialState.COMPLETE, values={"val_loss": 0.5}, last_step=1)
     lines.show(Event("trial_completed", done, {}))
     lines.show(Event("best_changed", done, {"values": {"val_loss": 0.5}}))
+    lines.show(Event("best_changed", done, {"values": {"val_loss": 0.5}, "front": 2}))
     assert capsys.readouterr().err.splitlines() == [
         "trial 0 started: lr=1e-05, layers=4",
         "trial 0 completed after 1 step, 0.0s: val_loss 0.5",
         "trial 0 is the best so far",
+        "trial 0 joins the front, now of 2",
     ]
 
 

@@ -61,7 +61,9 @@ def test_json_says_the_same_to_programs(build: Command, sweeprun: Command, tmp_p
         "budget": 6,
         "metric": "val_loss",
         "goal": "minimize",
+        "metrics": [{"name": "val_loss", "goal": "minimize", "limit": None}],
         "best": {"number": 0, "value": 0.5},
+        "front": None,
         "problem": None,
     }
 
@@ -71,7 +73,7 @@ def test_plain_is_a_heading_and_a_line_a_sweep(build: Command, sweeprun: Command
     build("two")
     headings, *lines = (line.split("\t") for line in sweeprun("ls", "--plain").out.splitlines())
     assert headings == [
-        "name", "state", "workers", "done", "budget", "failed", "metric", "best", "created", "problem"
+        "name", "state", "workers", "done", "budget", "failed", "metric", "best", "created", "problem", "front"
     ]  # fmt: skip
     assert [line[0] for line in lines] == ["two", "one"]
     assert lines[1][1:8] == ["stopped", "0", "1", "6", "0", "val_loss", "0.5"]

@@ -45,6 +45,7 @@ def test_json_says_all_that_is_promised(build: Command, sweeprun: Command) -> No
         "damaged": False,
         "params": {"lr": 1e-05, "layers": 4},
         "values": {"val_loss": 0.5},
+        "feasible": True,
         "step": 7,
         "failure": None,
         "reason": None,

@@ -167,3 +167,45 @@ def test_limits_of_time_come_first_then_failures(trials):
 def test_what_is_used_is_told_beside_the_limit(trials):
     used = Budget(trials=5).used(trials(1.0, RUNNING), 0.0)
     assert used == {"trials": {"used": 2.0, "limit": 5}, "wall": {"used": 0.0, "limit": None}}
+
+
+TWO = [Objective("acc", "maximize"), Objective("ms", limit=100.0)]
+
+
+@pytest.fixture
+def with_two(make_trial):
+    """Trials by their accuracy and their milliseconds."""
+
+    def made(*said):
+        return [replace(make_trial(n), values={"acc": acc, "ms": ms}) for n, (acc, ms) in enumerate(said)]
+
+    return made
+
+
+def test_a_target_of_several_metrics_is_met_by_one_trial_or_not_at_all(with_two):
+    budget = Budget(target={"acc": 0.9, "ms": 30.0})
+    assert budget.spent(with_two((0.95, 50.0), (0.5, 20.0)), TWO) is None
+    reached = budget.spent(with_two((0.95, 50.0), (0.9, 25.0)), TWO)
+    assert reached.why == "trial 1 reached acc 0.9 and ms 25, the target was 0.9 and 30"
+
+
+def test_a_target_is_not_met_beyond_the_limit_of_another_metric(with_two, make_trial):
+    budget = Budget(target={"acc": 0.9})
+    assert budget.spent(with_two((0.95, 101.0)), TWO) is None
+    assert budget.spent([make_trial(0, [0.95], metric="acc")], TWO) is None, "whose other metric is not known yet"
+    assert budget.spent(with_two((0.95, 99.0)), TWO).key == "target"
+
+
+def test_a_trial_that_joins_the_front_is_an_improvement(with_two):
+    budget = Budget(plateau=Plateau(2))
+    assert budget.spent(with_two((0.9, 50.0), (0.8, 60.0), (0.7, 40.0)), TWO) is None, "the last one is the fastest"
+    reached = budget.spent(with_two((0.9, 50.0), (0.8, 60.0), (0.9, 50.0)), TWO)
+    assert reached.why == "the last 2 trials improved the front by no more than 0"
+    assert budget.spent(with_two((0.9, 50.0), (0.99, 101.0), (0.99, 200.0)), TWO).key == "plateau", "not feasible"
+    assert budget.spent(with_two((0.9, 101.0), (0.9, 102.0), (0.9, 103.0)), TWO) is None, "nothing to compare with"
+
+
+def test_a_front_may_have_to_improve_by_so_much_in_some_metric(with_two):
+    trials = with_two((0.9, 50.0), (0.8, 49.5), (0.95, 60.0))
+    assert Budget(plateau=Plateau(2, 0.6)).spent(trials, TWO).key == "plateau"
+    assert Budget(plateau=Plateau(2, 0.4)).spent(trials, TWO) is None

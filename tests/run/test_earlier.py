@@ -13,7 +13,7 @@ from sweeprun.spec.sweepfile import SweepFile
 
 PLAN = Plan.of(
     SweepFile.parse(
-        "command: a ${args}\nmetrics: [loss, {name: lr, goal: maximize}, {name: half, expr: loss / 2}]\n"
+        "command: a ${args}\nmetrics: [loss, {name: lr, expr: rate}, {name: half, expr: loss / 2}]\n"
         "parameters: {lr: {min: 0.0, max: 1.0}, step: [1, 2], model: {parameters: {depth: [2, 4]}}}",
         Path("sweep.yaml"),
     )
@@ -36,7 +36,7 @@ def test_a_prefix_settles_what_is_both_and_wins_over_the_bare_name() -> None:
 
 
 def test_a_metric_that_the_file_does_not_name_may_be_called_one() -> None:
-    assert result("loss,metrics.acc,params.lr,acc", "0.5,0.9,0.1,0.8").values == {"loss": 0.5, "acc": 0.9}
+    assert result("loss,metrics.acc,params.lr,acc", "0.5,0.9,0.1,0.8").values == {"loss": 0.5, "acc": 0.9, "half": 0.25}
 
 
 def test_columns_that_are_nothing_are_named() -> None:
@@ -54,8 +54,8 @@ def test_a_step_is_a_count_or_not_known(step: str, known: int | None) -> None:
 
 
 def test_an_empty_cell_is_one_that_is_not_there() -> None:
-    found = result("loss,half,params.lr,params.step,model.depth", "0.5,,0.1,2,")
-    assert found.values == {"loss": 0.5}
+    found = result("loss,acc,metrics.acc,params.lr,params.step,model.depth", "0.5,0.9,,0.1,2,")
+    assert "acc" not in found.values
     assert found.outside == "model.depth is not given"
 
 
@@ -78,7 +78,23 @@ def test_a_line_that_is_no_result_says_why(cells: str, why: str) -> None:
 
 @pytest.mark.parametrize("state", ["", "complete", "COMPLETE"])
 def test_only_what_is_complete_is_a_result(state: str) -> None:
-    assert result("loss,state,params.lr", f"0.5,{state},0.1").values == {"loss": 0.5}
+    assert result("loss,state,params.lr", f"0.5,{state},0.1").values["loss"] == 0.5
+
+
+def test_a_derived_metric_is_computed_where_the_table_does_not_have_it() -> None:
+    assert result("loss,params.lr", "0.5,0.1").values == {"loss": 0.5, "half": 0.25}
+    assert result("loss,half,params.lr", "0.5,0.3,0.1").values == {"loss": 0.5, "half": 0.3}
+
+
+def test_of_several_objectives_a_result_has_all() -> None:
+    metrics = "metrics: [loss, ms, {name: sum, expr: loss + ms, goal: minimize}]"
+    plan = Plan.of(SweepFile.parse(f"command: a\nargs: none\n{metrics}\nparameters: {{lr: [1]}}", Path("sweep.yaml")))
+    meant = Headings.of(["loss", "ms", "lr"], plan)
+    assert meant.result(["0.5", "3", "1"], 2, plan).values == {"loss": 0.5, "ms": 3.0, "sum": 3.5}
+    with pytest.raises(NoResultError, match="it has no ms"):
+        meant.result(["0.5", "", "1"], 3, plan)
+    with pytest.raises(UsageError, match="no column ms"):
+        Headings.of(["loss", "lr"], plan)
 
 
 def test_a_table_without_the_objective_is_refused_with_its_columns() -> None:

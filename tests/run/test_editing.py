@@ -65,6 +65,16 @@ def test_a_metric_that_no_trial_reported_would_leave_all_without_a_value(trained
         check(trained[1:], "metric=f1")
 
 
+def test_a_second_metric_must_have_been_reported_and_leaves_the_values_as_they_are(trained):
+    check(trained, "metric=null", "metrics=[loss, acc]")
+    with pytest.raises(SweepFileError, match="metrics: none of the trials that have values, .*, has reported f1"):
+        check(trained, "metric=null", "metrics=[loss, f1]")
+
+
+def test_another_limit_asks_nothing_of_trials(trained):
+    check(trained, "metric={name: loss, limit: 3}")
+
+
 def test_a_metric_that_never_came_may_be_given_its_right_name(make_trial):
     failed = replace(make_trial(0, [0.3, 0.5], TrialState.FAILED, metric="acc"), values={"acc": 0.5})
     check([failed], "metric=acc", was=["metric=accuracy"])

@@ -11,7 +11,7 @@ from sweeprun.run.followed import Followed
 from sweeprun.run.progress import Reporting
 from sweeprun.trials import Trial, TrialState
 
-REPORTING = Reporting(Objective("loss"), tracked=("loss",))
+REPORTING = Reporting((Objective("loss"),), tracked=("loss",))
 
 
 @pytest.fixture

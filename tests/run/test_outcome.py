@@ -15,9 +15,9 @@ ENDED = Ended(0, 0, None, "program", 1.0, 0, 0.5, False, 0, False)
 TRIAL = Trial(0, "uid", TrialState.RUNNING, values={"loss": 0.5})
 
 
-def meaning(request=None, trial=TRIAL, progressed=False, stderr=(), instead="", **end):
-    traces = Traces(progressed, tuple(stderr), instead)
-    return ended(replace(ENDED, **end), request, trial, "loss", traces)
+def meaning(request=None, trial=TRIAL, progressed=False, stderr=(), missing="", **end):
+    traces = Traces(progressed, tuple(stderr), missing)
+    return ended(replace(ENDED, **end), request, trial, traces)
 
 
 def crashed(*stderr, code=1, **end):
@@ -34,7 +34,7 @@ def test_what_a_complete_program_left_behind_is_told():
 
 
 def test_exit_0_without_the_objective_fails_and_says_what_there_was_instead():
-    outcome = meaning(trial=replace(TRIAL, values={}), instead="it reported Loss, val_acc")
+    outcome = meaning(missing="never reported 'loss'; it reported Loss, val_acc")
     assert outcome.failure.kind is FailureClass.NO_METRIC
     assert outcome.failure.message == "it ended well and never reported 'loss'; it reported Loss, val_acc"
 

@@ -131,3 +131,40 @@ def test_a_csv_file_without_numbers_says_so(told):
 def test_an_absolute_place_is_said_as_it_is(told, tmp_path):
     why = told(metrics_from=f"{{csv: {tmp_path}/m.csv}}")
     assert why == f"nothing was written to {tmp_path}/m.csv while it ran"
+
+
+@pytest.fixture
+def failed(stage):
+    """Why the one trial of a sweep with these metrics failed, whose program reports these lines."""
+
+    def why(metrics, *lines, text=""):
+        stage.sweep(f"budget: 1\n{text}", "metric=null", f"metrics={metrics}")
+        list(stage.worker(lambda job: stage.Act(lines)).work())
+        [trial] = stage.trials
+        assert trial.failure.kind == "no_metric"
+        return trial.failure.message
+
+    return why
+
+
+def test_a_metric_that_was_not_reported_at_the_step_that_counts_is_told_where_it_was_missed(failed):
+    why = failed("[loss, ms]", {"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 2.0, "ms": 30.0})
+    assert why == (
+        "it ended well and has no 'ms' at step 1, whose values count: loss is best there;"
+        " report loss and ms together, at each step"
+    )
+
+
+def test_it_is_the_last_step_where_that_one_counts(failed):
+    why = failed("[loss, ms]", {"epoch": 1, "loss": 1.0, "ms": 3.0}, {"epoch": 2, "loss": 2.0}, text="reduce: last")
+    assert "has no 'ms' at step 2, whose values count: loss is the last one there" in why
+
+
+def test_what_a_derived_metric_lacks_is_named(failed):
+    why = failed("[loss, {name: cost, expr: ms * 2, goal: minimize}]", {"epoch": 1, "loss": 1.0, "m": 3.0})
+    assert why == "it ended well and never reported 'ms', which cost needs; it reported loss, m; did you mean 'm'?"
+
+
+def test_a_derived_metric_that_cannot_be_computed_says_so(failed):
+    why = failed("[{name: rate, expr: 1 / ms, goal: minimize}]", {"epoch": 1, "ms": 0.0})
+    assert why == "it ended well and 'rate' could never be computed: 1 / ms"

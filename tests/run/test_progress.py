@@ -18,7 +18,7 @@ NAN = float("nan")
 
 
 def reporting(**rest):
-    return Reporting(**{"objective": Objective("loss"), "tracked": ("loss",)} | rest)
+    return Reporting(**{"objectives": (Objective("loss"),), "tracked": ("loss",)} | rest)
 
 
 def blank(**rest):
@@ -125,7 +125,27 @@ def test_values_come_from_the_best_step_or_the_last():
     lines = epochs(3.0, 1.0, 2.0)
     assert reached(lines).step == 2
     assert reached(lines, reduce="last").values == {"loss": 2.0}
-    assert reached(lines, objective=Objective("loss", "maximize")).step == 1
+    assert reached(lines, objectives=(Objective("loss", "maximize"),)).step == 1
+
+
+def test_all_values_come_from_the_step_at_which_the_first_metric_is_best():
+    two = {"objectives": (Objective("loss"), Objective("ms")), "tracked": ("loss", "ms")}
+    lines = [{"epoch": 1, "loss": 3.0, "ms": 1.0}, {"epoch": 2, "loss": 1.0, "ms": 9.0}, {"epoch": 3, "loss": 2.0}]
+    assert reached(lines, **two).values == {"loss": 1.0, "ms": 9.0}
+    assert reached(lines, **two, reduce="last").values == {"loss": 2.0}
+
+
+def test_the_first_metric_may_be_a_derived_one():
+    gap = {"objectives": (Objective("gap"),), "tracked": ("gap",), "derived": {"gap": Expression.parse("a - b")}}
+    trial = reached([{"epoch": 1, "a": 3.0, "b": 1.0}, {"epoch": 2, "a": 2.0}, {"epoch": 2, "b": 1.5}], **gap)
+    assert (trial.step, trial.values, trial.curve.values) == (2, {"gap": 0.5, "a": 2.0, "b": 1.5}, {"gap": (2.0, 0.5)})
+
+
+def test_without_a_step_lines_that_complete_each_other_are_one():
+    two = {"objectives": (Objective("loss"), Objective("ms")), "tracked": ("loss", "ms")}
+    lines = [{"loss": 3.0}, {"ms": 30.0}, {"loss": 2.0}, {"ms": 20.0}, {"lr": 0.1}]
+    trial = reached(lines, **two)
+    assert (trial.last_step, trial.values) == (2, {"loss": 2.0, "ms": 20.0, "lr": 0.1})
 
 
 def test_the_last_step_is_the_furthest_not_the_one_told_last():

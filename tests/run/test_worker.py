@@ -376,6 +376,37 @@ def test_the_best_of_the_whole_sweep_is_announced_and_no_other(stage):
     assert [event.trial.number for event in events if event.name == "best_changed"] == [4]
 
 
+def reporting(*rows, **more):
+    """A program that reports these losses and milliseconds."""
+    named = [dict(zip(("loss", "ms"), row, strict=False)) for row in rows]
+    return lambda stage: stage.Act([{"epoch": epoch} | row for epoch, row in enumerate(named, 1)], **more)
+
+
+def with_two_metrics(stage, text, *programs):
+    """The events of a sweep for `loss` and `ms`, not above 50, whose trials run these programs."""
+    stage.sweep(f"{text}\nbudget: {len(programs)}", "metric=null", "metrics=[loss, {name: ms, limit: 50}]")
+    return list(stage.worker(stage.by_trial({i: program(stage) for i, program in enumerate(programs)})).work())
+
+
+def test_of_several_metrics_each_trial_that_joins_the_front_is_announced(stage):
+    rows = [(2.0, 20.0), (3.0, 30.0), (1.0, 40.0), (0.5, 60.0), (0.9, 10.0), (0.9, 10.0)]
+    events = with_two_metrics(stage, "", *map(reporting, rows))
+    told = [(event.trial.number, event.said["front"]) for event in events if event.name == "best_changed"]
+    assert told == [(0, 1), (2, 2), (4, 1)]
+
+
+def test_a_trial_that_goes_beyond_a_limit_runs_to_its_end(stage):
+    with_two_metrics(stage, "", reporting((2.0, 90.0), (1.0, 80.0)))
+    assert (stage.states, stage.trials[0].last_step, stage.executors[0].stops) == (["complete"], 2, [])
+
+
+def test_a_trial_without_one_of_several_metrics_fails_and_names_it(stage):
+    with_two_metrics(stage, "", reporting((1.0,)))
+    [trial] = stage.trials
+    assert (trial.state, trial.failure.kind) == (TrialState.FAILED, FailureClass.NO_METRIC)
+    assert trial.failure.message == "it ended well and never reported 'ms'; it reported loss"
+
+
 def test_a_budget_that_is_raised_while_a_worker_runs_is_noticed(stage):
     sweep = stage.sweep("budget: 1")
     work = started(stage, stage.worker(lambda job: stage.losses(3.0, 2.0, 1.0)))

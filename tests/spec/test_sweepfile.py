@@ -112,7 +112,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ("metric: {goal: minimize}", "metric.name is missing", "add `name: ...`"),
         ("metric: {name: x, goal: min}", "metric.goal must be minimize or maximize, not 'min'", None),
         ("metric: {name: x, expr: 'a >'}", "expr: this is no expression", None),
-        ("metric: {name: x, expr: a}", "must have a metric that the program reports", None),
+        ("metric: {name: x, expr: a}", "must have a metric to go by, for example metric: val_loss", None),
+        ("metric: {name: x, expr: a, limit: 3}", "metric must have a goal beside its limit", None),
+        ("budget: {target: {acc: 0.9}}", "a budget.target for 'acc', which is no metric that counts", None),
+        ("budget: {target: {valloss: 0.9}}", "which is no metric that counts; did you mean 'val_loss'?", None),
         ("metrics: [other]", "must have metric or metrics, not both", None),
         ("command: []", "command must be text, or a list of texts", None),
         ("command: 'a \"b'", "command cannot be split into words", None),
@@ -215,7 +218,6 @@ def test_environment_values_are_text():
 @pytest.mark.parametrize(
     ("line", "key"),
     [
-        ("metric: {name: a, limit: 3}", "metric.limit"),
         ("resumes: true", "resumes"),
         ("fidelity: {data: [0.1, 1.0]}", "fidelity"),
         ("budget: {gpu_hours: 3}", "budget.gpu_hours"),
@@ -256,7 +258,7 @@ def test_a_key_whose_machinery_comes_later_is_reported_in_place(line, key):
         "metrics_from: {csv: '${env:SWEEPRUN_DIR}/**/metrics.csv'}",
         "resumes: auto",
         "resources: {slots: 2, gpus: 0.5, gpu_memory: 1GiB, cpus: 2, priority: 0}",
-        "budget: {trials: 1, wall: 1h, trial_wall: 1m, no_progress: 1m, target: {a: 1}, plateau: {trials: 3}}",
+        "budget: {trials: 1, wall: 1h, trial_wall: 1m, no_progress: 1m, target: {val_loss: 1}, plateau: {trials: 3}}",
         "checkpoints: {keep: all}",
         "retry: {max: 2, on: [oom]}",
         "executor: local",
@@ -269,9 +271,33 @@ def test_what_works_is_not_reported(line):
     assert unsupported(with_line(line)) == ()
 
 
-def test_a_second_reported_metric_is_not_supported_yet_but_derived_ones_are():
-    text = SMALL.replace("metric: val_loss", "metrics: [a, {name: b, expr: a + 1}, c]")
-    assert [error.message for error in unsupported(parse(text))] == ["not supported yet: metrics.2"]
+def with_metrics(text):
+    return parse(SMALL.replace("metric: val_loss", text))
+
+
+def test_metrics_that_are_reported_and_derived_ones_with_a_goal_are_objectives():
+    derived = "{name: b, expr: a + c}, {name: u, expr: -a, goal: maximize}"
+    sweep = with_metrics(f"metrics: [{{name: a, limit: 3}}, {derived}, c]")
+    assert unsupported(sweep) == ()
+    assert sweep.objectives == (Objective("a", "minimize", 3), Objective("u", "maximize"), Objective("c"))
+    assert [metric.name for metric in sweep.derived] == ["b", "u"]
+    assert SweepFile.model_validate(sweep.resolved()).objectives == sweep.objectives
+
+
+def test_a_derived_metric_may_be_all_that_counts():
+    assert with_metrics("metric: {name: gap, expr: a - b, goal: minimize}").objectives == (Objective("gap"),)
+
+
+def test_two_metrics_of_one_name_are_refused():
+    with pytest.raises(SweepFileError, match="must not have two metrics 'a'"):
+        with_metrics("metrics: [a, {name: a, goal: maximize}]")
+
+
+def test_a_pattern_needs_a_group_for_each_metric_that_is_reported():
+    pattern = "metrics_from: {regex: '(?P<a>.)(?P<c>.)'}"
+    with_metrics(f"metrics: [a, c, {{name: b, expr: a + c, goal: minimize}}]\n{pattern}")
+    with pytest.raises(SweepFileError, match=r"\(\?P<d>\.\.\.\)"):
+        with_metrics(f"metrics: [a, d]\n{pattern}")
 
 
 def test_unsupported_works_on_a_sweep_that_was_read_from_its_record():
