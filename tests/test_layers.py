@@ -18,17 +18,18 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"samplers", "pruners", "executors", "starter"},
     {"evidence"},
     {"store", "spec", "history", "launch"},
-    {"space", "registry", "client"},
+    {"space", "registry", "client", "reported"},
     {"objective"},
     {"trials"},
-    {"numerics", "expressions", "macros", "processes"},
+    {"numerics", "expressions", "macros", "processes", "seeds"},
     {"errors"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 FILES = {"store", "launch", "spec", "cli", "client", "processes", "integrations"}  # processes: /proc
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
-PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions", "objective", "trials"}
+PURE = {"samplers", "pruners", "numerics", "evidence", "history", "reported"}
+PURE |= {"space", "expressions", "objective", "trials", "seeds"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
 LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}

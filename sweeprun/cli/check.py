@@ -14,6 +14,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from sweeprun import seeds
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.readout import Readout
 from sweeprun.cli.retrain import command_line
@@ -90,7 +91,7 @@ def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
     history = History(plan.space, plan.objectives, [])
     for number in range(n):
-        suggestion = plan.sampler.suggest(history, command.generator(plan.seed, number))
+        suggestion = plan.sampler.suggest(history, seeds.generator(plan.seed, number))
         if suggestion is None:
             return
         argv = command.argv(plan.command, suggestion.params, plan.args)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweeprun import seeds
 from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.macros import GIVEN, around
@@ -24,7 +25,7 @@ def rehearse(plan: Plan, trials: Sequence[Trial] = ()) -> None:
     asked before a sweep is created, or changed."""
     check_environment(plan)
     _check_program(plan)
-    plan.sampler.suggest(History(plan.space, plan.objectives, trials), command.generator(plan.seed, len(trials)))
+    plan.sampler.suggest(History(plan.space, plan.objectives, trials), seeds.generator(plan.seed, len(trials)))
 
 
 def check_environment(plan: Plan) -> None:
