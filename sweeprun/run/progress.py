@@ -8,13 +8,11 @@ from typing import Any
 
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Objective
-from sweeprun.reported import Reduce, Reported
+from sweeprun.reported import MAX_STEP, Reduce, Reported
 from sweeprun.run.source import JSON_FILE, Source
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Reader, Row
 from sweeprun.trials import Measurement, Params, Trial
-
-MAX_STEP = 2**53 - 1  # above it a float no longer tells one step from the next: what is said there is no count
 
 
 @dataclass(frozen=True, slots=True)
