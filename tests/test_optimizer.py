@@ -310,7 +310,7 @@ def test_steps_go_forward():
         ({"metrics": {}}, "metrics must name one that you tell"),
         ({"algorithm": "tpee"}, "there is no algorithm 'tpee'; there are auto, "),
         ({"algorithm": {"name": "tpe", "gama": 1}}, "sampler 'tpe' has no option 'gama'"),
-        ({"pruner": {"name": "median", "warmup": -1}}, "pruner 'median': warmup is -1; allowed is a number of at least"),
+        ({"pruner": {"name": "median", "warmup": -1}}, "pruner 'median': warmup is -1; allowed is a number"),
         ({"budget": 0}, "budget must be a whole number, at least 1, not 0"),
         ({"seed": -1}, "seed must be a whole number, at least 0, not -1"),
     ],
