@@ -31,7 +31,7 @@ CLOCKS = {"run", "store", "launch", "processes", "cli"}
 PURE = {"samplers", "pruners", "numerics", "evidence", "history", "reported"}
 PURE |= {"space", "expressions", "objective", "trials", "seeds"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
-LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn"}
+LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "optuna", "sqlalchemy"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))

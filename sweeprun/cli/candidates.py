@@ -73,7 +73,7 @@ def _two(typed: Typed) -> Iterator[str]:
 def _sweep_and_form(typed: Typed) -> Iterator[str]:
     if not typed.positionals:
         yield from _sweeps(typed)
-    yield from ("csv", "jsonl")
+    yield from ("csv", "jsonl", "optuna")
 
 
 def _sweep_and_values(typed: Typed) -> Iterator[str]:
