@@ -175,6 +175,7 @@ OF: Mapping[str, Callable[[Typed], Iterable[str]]] = {
     "shell": _words("bash", "fish", "zsh"),
     "sort": _sort,
     "state": _words(*TrialState),
+    "storage": _files(".log", ".journal", ".db", ".sqlite", ".sqlite3"),
     "sweep": _sweeps,
     "sweep_and_form": _sweep_and_form,
     "sweep_and_number": _sweep_and_numbers,
