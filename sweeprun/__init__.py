@@ -1,18 +1,24 @@
 """Hyperparameter sweeps for a plain training script.
 
-What a training program may use is here; importing it costs about nothing, because each name is loaded at its first use.
+What a training program may use is here, and `Optimizer`, for scripts that ask and tell; importing it costs about
+nothing, because each name is loaded at its first use.
 """
 
 TYPE_CHECKING = False  # importing `typing` would cost every training script some milliseconds
 if TYPE_CHECKING:
     from sweeprun.client import active, checkpoint_dir, params, report, seed, start_step, trial, until
+    from sweeprun.optimizer import Optimizer
 
     __version__: str
 
-__all__ = ["active", "checkpoint_dir", "params", "report", "seed", "start_step", "trial", "until"]
+__all__ = ["Optimizer", "active", "checkpoint_dir", "params", "report", "seed", "start_step", "trial", "until"]
 
 
 def __getattr__(name: str) -> object:
+    if name == "Optimizer":
+        from sweeprun.optimizer import Optimizer
+
+        return Optimizer
     if name in __all__:
         from sweeprun import client
 

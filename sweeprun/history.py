@@ -115,24 +115,24 @@ class History:
     def keys(self) -> Mapping[str, int]:
         """The configurations of all trials, whatever became of them (Space.key), each with its first trial's number."""
         first: dict[str, int] = {}
-        for trial in self._readable:
-            first.setdefault(self._configuration(trial).key, trial.number)
+        for trial, found in self._tried:
+            first.setdefault(found.key, trial.number)
         return first
 
     @cached_property
     def n_tried(self) -> int:
         """How many of the configurations of a finite space have been tried; all `size` of them exhaust it."""
-        return len({found.key for trial in self._readable if (found := self._configuration(trial)).listed})
+        return len({found.key for _, found in self._tried if found.listed})
 
     @cached_property
     def inside(self) -> tuple[Trial, ...]:
         """The trials that are points of the space, by number; an edited space may hold only some."""
-        return tuple(trial for trial in self._readable if self._configuration(trial).point is not None)
+        return tuple(trial for trial, found in self._tried if found.point is not None)
 
     @cached_property
     def points(self) -> tuple[Floats, Flags]:
         """Where the trials `inside` are: `U (n, d)` in the unit cube, and which coordinates are active, (n, d)."""
-        points = [point for trial in self.inside if (point := self._configuration(trial).point)]
+        points = [found.point for _, found in self._tried if found.point is not None]
         shape = len(points), len(self.space.parameters)
         U = np.array([u for u, _ in points], dtype=np.float64).reshape(shape)
         return U, np.array([active for _, active in points], dtype=np.bool_).reshape(shape)
@@ -176,17 +176,13 @@ class History:
         return np.sort(np.concatenate([ended, np.array(underway, dtype=np.float64)]))
 
     @cached_property
-    def _readable(self) -> tuple[Trial, ...]:
-        return tuple(trial for trial in self.trials if not self._lost(trial))
+    def _tried(self) -> tuple[tuple[Trial, _Configuration], ...]:
+        """The trials whose parameters could be read, with what they are in this space."""
+        return tuple((trial, self._configuration(trial)) for trial in self.trials if trial.params or not trial.damaged)
 
     @cached_property
     def _underway(self) -> tuple[Trial, ...]:
         return tuple(trial for trial in self.trials if trial.state in _UNDERWAY)
-
-    @staticmethod
-    def _lost(trial: Trial) -> bool:
-        """Even its parameters could not be read."""
-        return trial.damaged and not trial.params
 
     def _configuration(self, trial: Trial) -> _Configuration:
         known = self._memory.configurations.get(trial.number)

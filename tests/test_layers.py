@@ -18,20 +18,20 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"samplers", "pruners", "executors", "starter"},
     {"evidence"},
     {"store", "spec", "history", "launch"},
-    {"space", "registry", "client", "front"},
+    {"space", "registry", "client", "front", "reported"},
     {"objective"},
     {"trials"},
-    {"numerics", "expressions", "macros", "processes"},
+    {"numerics", "expressions", "macros", "processes", "seeds"},
     {"errors"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 FILES = {"store", "launch", "spec", "cli", "client", "processes", "integrations"}  # processes: /proc
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
-PURE = {"samplers", "pruners", "numerics", "evidence", "history", "space", "expressions"}
-PURE |= {"front", "objective", "trials"}
+PURE = {"samplers", "pruners", "numerics", "evidence", "history", "reported", "space", "expressions"}
+PURE |= {"front", "objective", "trials", "seeds"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
-LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "moocore", "cmaes"}
+LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "moocore", "cmaes", "optuna", "sqlalchemy"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}
 
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))

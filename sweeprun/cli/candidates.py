@@ -73,7 +73,7 @@ def _two(typed: Typed) -> Iterator[str]:
 def _sweep_and_form(typed: Typed) -> Iterator[str]:
     if not typed.positionals:
         yield from _sweeps(typed)
-    yield from ("csv", "jsonl")
+    yield from ("csv", "jsonl", "optuna")
 
 
 def _sweep_and_values(typed: Typed) -> Iterator[str]:
@@ -175,6 +175,7 @@ OF: Mapping[str, Callable[[Typed], Iterable[str]]] = {
     "shell": _words("bash", "fish", "zsh"),
     "sort": _sort,
     "state": _words(*TrialState),
+    "storage": _files(".log", ".journal", ".db", ".sqlite", ".sqlite3"),
     "sweep": _sweeps,
     "sweep_and_form": _sweep_and_form,
     "sweep_and_number": _sweep_and_numbers,

@@ -1,7 +1,8 @@
 """Everything about every trial, for a spreadsheet or a program.
 
 csv: a line a trial, with each parameter and metric in a column of its name. jsonl: a JSON object a trial, with its
-curve and its runs. `sweeprun import csv` reads the first one back.
+curve and its runs. optuna: a study of the sweep's name, with the trials that have ended; -o study.db makes it a SQLite
+database, any other name a journal. `sweeprun import` reads csv and optuna back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,13 +21,17 @@ from sweeprun.cli.columns import FEASIBLE, Column, finished, limits_kept, metric
 from sweeprun.cli.output import Output, deliver
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sheet import sheet
+from sweeprun.cli.studies import write_study
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened
 from sweeprun.cli.trials import detail
-from sweeprun.cli.view import strict
+from sweeprun.cli.view import say, strict
 from sweeprun.errors import UsageError, near
 from sweeprun.objective import Objective
 from sweeprun.run.command import text
+from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Reporting
+from sweeprun.run.to_optuna import exportable
+from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Trial
 
 
@@ -34,10 +40,11 @@ class Form(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    OPTUNA = "optuna"
 
 
 SweepAndForm = Annotated[
-    list[str], typer.Argument(metavar="[SWEEP] FORMAT", help="csv or jsonl, after the sweep's name or directory.")
+    list[str], typer.Argument(metavar="[SWEEP] FORMAT", help="csv, jsonl or optuna, after the sweep.")
 ]
 
 
@@ -46,7 +53,11 @@ def export(sweep_and_form: SweepAndForm, output: Output = None, root: Root = DEF
     name, form = _meant(sweep_and_form)
     sweep = opened(name, root)
     reporting = Reporting.of(sweep.resolved)
-    deliver(_WRITERS[form](reporting.objectives, up_to_date(sweep, reporting)), output)
+    trials = up_to_date(sweep, reporting)
+    if form is Form.OPTUNA:
+        _write_study(sweep, trials, output)
+    else:
+        deliver(_WRITERS[form](reporting.objectives, trials), output)
 
 
 def _meant(words: Sequence[str]) -> tuple[str | None, Form]:
@@ -54,9 +65,18 @@ def _meant(words: Sequence[str]) -> tuple[str | None, Form]:
     forms = [each.value for each in Form]
     if len(names) > 1 or form not in forms:
         turned = f"sweeprun export {form} {names[0]}" if len(names) == 1 and names[0] in forms else None
-        message = f"expected [SWEEP] and then {' or '.join(forms)}, not {' '.join(words)!r}"
+        message = f"expected [SWEEP] and then {', '.join(forms[:-1])} or {forms[-1]}, not {' '.join(words)!r}"
         raise UsageError(message, turned or near(form, forms))
     return (names[0] if names else None), Form(form)
+
+
+def _write_study(sweep: Sweep, trials: Sequence[Trial], output: Path | None) -> None:
+    if output is None or output == Path("-"):
+        raise UsageError("a study of Optuna is a file", "-o study.log, or -o study.db for SQLite")
+    ended = exportable(trials)
+    write_study(sweep.name, Plan.load(sweep), ended, output)
+    left_out = f"; {len(trials) - len(ended)} have not ended" if len(ended) < len(trials) else ""
+    say(f"{output}: study {sweep.name} with {len(ended)} trials{left_out}")
 
 
 def _csv(objectives: Sequence[Objective], trials: Sequence[Trial]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -26,11 +27,18 @@ def deliver(made: str, target: Path | None) -> None:
     if target is None or target == Path("-"):
         write(made)
         return
-    try:
+    with placing(target):
         if target.exists() and not target.is_file():  # a pipe, a device: its name is not ours to take
             target.write_text(made, encoding="utf-8")
         else:
             _replace(target.resolve(), made)
+
+
+@contextmanager
+def placing(target: Path) -> Iterator[None]:
+    """What goes wrong with writing the file `target`, as what it means."""
+    try:
+        yield
     except _NO_PLACE as error:
         raise UsageError(f"cannot write {target}: {error.strerror}", "give -o a file that can be written") from None
     except OSError as error:

@@ -26,6 +26,11 @@ class Verdict:
     action: Action
     reason: str
 
+    @property
+    def stop(self) -> bool:
+        """Whether the trial is to end here."""
+        return self.action is Action.STOP
+
 
 class Pruner(BaseModel, ABC):
     """How far each trial goes."""

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 
+from sweeprun import seeds
 from sweeprun.history import History
-from sweeprun.run import command
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.outcome import Outcome, ended, lost, retried
 from sweeprun.run.plan import Plan
@@ -109,7 +109,7 @@ class Claims:
                 notes=suggestion.notes,
                 origin=suggestion.origin,
                 configuration=history.keys.get(history.space.key(suggestion.params), number),
-                seed=command.seed(self._plan.seed, 0),
+                seed=seeds.of_trials(self._plan.seed, 0),
                 until=suggestion.until,
                 parent=suggestion.parent,
                 worker=self._worker,

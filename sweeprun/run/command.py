@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sweeprun.macros import OURS, around, expand
 from sweeprun.run.arguments import STYLES, text
 from sweeprun.trials import Params
 
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["PARAMS_FILE", "PROTOCOL", "arguments", "argv", "base_environment", "generator", "seed", "text"]
+__all__ = ["PARAMS_FILE", "PROTOCOL", "arguments", "argv", "base_environment", "text"]
 
 PROTOCOL = "1"
 _REMOVED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -40,19 +35,6 @@ def argv(command: Sequence[str], params: Params, style: str, environment: Mappin
         else:
             words.append(template if environment is None else expand(template, environment))
     return words
-
-
-def seed(sweep_seed: int, repeat: int) -> int:
-    """The seed handed to a trial: the same for every configuration, so that comparisons are paired."""
-    digest = hashlib.sha256(f"{sweep_seed}/{repeat}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
-
-
-def generator(sweep_seed: int, number: int) -> np.random.Generator:
-    """All the randomness there is for suggesting trial `number`."""
-    import numpy as np  # a third of the time that `best` takes, which asks this module for arguments alone
-
-    return np.random.default_rng([sweep_seed, number])
 
 
 def base_environment(

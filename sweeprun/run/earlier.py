@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from sweeprun.errors import UsageError, near
 from sweeprun.run.plan import Plan
 from sweeprun.space import from_cells
-from sweeprun.trials import Params
+from sweeprun.trials import Curve, Params, TrialState
 
 _STEP = re.compile(r"[0-9]{1,18}")
 _FACTS = frozenset(
@@ -25,19 +25,21 @@ _FACTS = frozenset(
 
 
 class NoResultError(Exception):
-    """A line that is no result: it says why."""
+    """An entry that is no result: it says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was once tried and came out. `step` is the one that gave the values; None where the table does not say.
-    `line` is the place in the table, `outside` says why the space does not hold it; empty where it does."""
+    """What was once tried and came out. `step` is the one that gave the values; None where nothing says it. `entry` is
+    its line in a table or its number in a study, `outside` says why the space does not hold it; empty where it does."""
 
     params: Params
     values: Mapping[str, float]
     step: int | None
-    line: int
+    entry: int
     outside: str
+    state: TrialState = TrialState.COMPLETE
+    curve: Curve = field(default_factory=Curve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ class Headings:
                 raise NoResultError(f"it has no {name}")
             if not math.isfinite(values[name]):
                 raise NoResultError(f"{name} is {values[name]}")
-        return Result(params, values, _step(self._fact("step", cells)), line, outside)
+        step = _step(self._fact("step", cells))
+        curve = Curve() if step is None else Curve((step,), {name: (value,) for name, value in values.items()})
+        return Result(params, values, step, line, outside, curve=curve)
 
     def _fact(self, name: str, cells: Sequence[str]) -> str:
         return cells[self.facts[name]] if name in self.facts else ""

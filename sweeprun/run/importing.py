@@ -1,8 +1,8 @@
-"""Earlier results become trials of a sweep: complete, known to its search, counted against no budget.
+"""Earlier results become trials of a sweep: ended, known to its search, counted against no budget.
 
-A record is made in two steps, created as running and then complete, by a worker that is entered for as long as it
+A record is made in two steps, created as running and then ended, by a worker that is entered for as long as it
 takes. Who is killed between the two leaves a trial that the next worker would run; the same import, typed again,
-completes it.
+ends it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from sweeprun.run.joining import this_process
 from sweeprun.space import Space
 from sweeprun.store import durable, liveness, records
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trials import Curve, Params, Reason, Run, Trial, TrialState
+from sweeprun.trials import Params, Reason, Run, Trial, TrialState
 
 IMPORT = "import"
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class Imported:
 
 
 def bring_in(sweep: Sweep, space: Space, results: Sequence[Result], source: str) -> Imported:
-    """Make a complete trial of each result that the sweep does not have yet. `source` is where they are from, for
-    people. Raises StoreError; then those before it are there, and the same call goes on behind them."""
+    """Make a trial of each result that the sweep does not have yet. `source` is where they are from, for people: what
+    stands before the number of an entry. Raises StoreError; then those before it are there, and the same call goes on
+    behind them."""
     lease = liveness.Lease()
     observer = liveness.Observer(sweep.layout, lease)
     with durable.writing(sweep.layout.workers):
@@ -52,7 +54,7 @@ class _Import:
 
     def of(self, results: Sequence[Result], observer: liveness.Observer) -> Imported:
         earlier = [trial for trial in self._sweep.trials() if trial.origin == IMPORT and not trial.damaged]
-        known = {self._identity(trial.params, trial.values) for trial in earlier if trial.state is TrialState.COMPLETE}
+        known = {self._identity(trial.params, trial.values) for trial in earlier if trial.state in _ENDED}
         begun = {
             self._space.key(trial.params): trial
             for trial in earlier
@@ -63,7 +65,7 @@ class _Import:
             identity = self._identity(result.params, result.values)
             if identity not in known:
                 left = begun.pop(self._space.key(result.params), None)
-                made.append((self._complete(self._claimed(left) or self._created(result), result), result))
+                made.append((self._ended(self._claimed(left) or self._created(result), result), result))
                 known.add(identity)
             self._member.beat()
         return Imported(made, len(results) - len(made))
@@ -107,13 +109,10 @@ class _Import:
         except Superseded:
             return None
 
-    def _complete(self, trial: Trial, result: Result) -> Trial:
+    def _ended(self, trial: Trial, result: Result) -> Trial:
         """It took no time here: what it took elsewhere is no cost of this sweep."""
         runs = (*trial.runs[:-1], Run(trial.runs[-1].started, 0.0))
-        steps = () if result.step is None else (result.step,)
-        curve = Curve(steps, {name: (value,) for name, value in result.values.items()} if steps else {})
-        done = replace(
-            trial, runs=runs, values=result.values, step=result.step, last_step=result.step or 0, curve=curve
-        )
-        why = f"imported from {self._source}, line {result.line}"
-        return self._sweep.advance(trial, TrialState.COMPLETE, why, self._member.log, **records.left(done))
+        curve, furthest = result.curve, max(result.curve.steps, default=0)
+        done = replace(trial, runs=runs, values=result.values, step=result.step, last_step=furthest, curve=curve)
+        why = f"imported from {self._source} {result.entry}"
+        return self._sweep.advance(trial, result.state, why, self._member.log, **records.left(done))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeprun import registry
+from sweeprun import registry, seeds
 from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Pruner
-from sweeprun.run import budget, command
+from sweeprun.run import budget
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
@@ -111,8 +111,8 @@ class Plan:
 
         None: nothing more. The same in every process.
         """
-        given = next_given(self.given, history, command.generator(self.seed, history.number))
-        return given or self.sampler.suggest(history, command.generator(self.seed, history.number))
+        given = next_given(self.given, history, seeds.generator(self.seed, history.number))
+        return given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
 
 
 def settled(file: SweepFile) -> SweepFile:

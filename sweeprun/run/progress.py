@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Objective
+from sweeprun.reported import MAX_STEP, Reduce, Reported
 from sweeprun.run.source import JSON_FILE, Source
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Reader, Row
-from sweeprun.trials import Curve, Measurement, Params, Trial
-
-MAX_POINTS = 512  # of a curve in a record
-MAX_STEP = 2**53 - 1  # above it a float no longer tells one step from the next: what is said there is no count
-MAX_VALUES = 64  # metrics kept with a trial, those of the sweep file first; the rest is in its metrics file
+from sweeprun.trials import Measurement, Params, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class Reporting:
     objectives: tuple[Objective, ...]
     step: str = "epoch"
     first: int | None = None
-    reduce: str = "best"
+    reduce: Reduce = "best"
     tracked: tuple[str, ...] = ()
     derived: Mapping[str, Expression] = field(default_factory=dict)
     rungs: frozenset[int] = frozenset()
@@ -90,30 +84,33 @@ class Reporting:
 
 
 class Progress:
-    """The curve and the values of one trial, grown row by row.
+    """What the rows of a trial's runs say, taken in one by one.
 
-    A later run replaces all steps from its first step on. Within a run the last report of a step counts for the
-    curve and the first for rungs. `first` is what the program calls its first step, 0 or 1; None until it is known.
-    `continues`: the run found a checkpoint; it tells whether a program that names no steps, or has them counted in each
-    of its runs, begins again at 1.
+    A later run replaces all steps from its first step on. `first` is what the program calls its first step, 0 or 1;
+    None until it is known. `continues`: the run found a checkpoint; it tells whether a program that names no steps, or
+    has them counted in each of its runs, begins again at 1.
     """
 
     def __init__(self, reporting: Reporting, trial: Trial, first: int | None, continues: bool):
         self.reporting = reporting
         self.first = trial.first if trial.first is not None else first
         self.names: set[str] = set()
-        self.nonfinite: str | None = None
+        self._reported = Reported(
+            trial, reporting.objective, reporting.tracked, reporting.derived, reporting.reduce, reporting.rungs
+        )
         self._params: Params = trial.params
         self._continues, self._says_steps, self._before = continues, False, 0
         self._fresh = True
-        self._points = _points(trial.curve)
-        self._firsts = {step: dict(values) for step, values in self._points.items()}
-        for name, differing in trial.curve.firsts.items():
-            for step, value in differing.items():
-                self._firsts[step][name] = value
-        self._values, self._step = dict(trial.values), trial.step
-        self._newest: tuple[int, dict[str, float]] = (0, {})
-        self.last_step = max(self._points, default=0)
+
+    @property
+    def last_step(self) -> int:
+        """The furthest step that counts."""
+        return self._reported.last_step
+
+    @property
+    def nonfinite(self) -> str | None:
+        """The first tracked metric that was NaN or infinite in this run."""
+        return self._reported.nonfinite
 
     def add(self, row: Row, seconds: float) -> Measurement | None:
         """Take in what was reported at once; None where it holds no number."""
@@ -124,28 +121,19 @@ class Progress:
             return None
         step = self._finished(reported, values)
         if self._fresh:
-            self._forget_from(step)
-        if step == self._newest[0]:  # several rows may speak of one step, and a derived metric need them all
-            together = {**self._newest[1], **values}
-            values |= self.reporting.computed(self._params, together)
-            self._newest = (step, together | values)
-        else:
-            self._newest = (step, values)
+            self._fresh = False
+            self._reported.forget_from(step)
+        newest, before = self._reported.newest
+        if step == newest:  # several rows may speak of one step, and a derived metric need them all
+            values |= self.reporting.computed(self._params, {**before, **values})
         self.names |= values.keys()
-        self._note(step, values)
+        self._reported.note(step, values)
         return Measurement(step, values, seconds)
 
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far."""
-        return replace(
-            trial,
-            values=self._values,
-            step=self._step,
-            last_step=max(self.last_step, trial.last_step),
-            preemptions=0 if self.last_step > trial.last_step else trial.preemptions,
-            first=self.first,
-            curve=self._curve(),
-        )
+        preemptions = 0 if self.last_step > trial.last_step else trial.preemptions
+        return replace(self._reported.trial(trial), preemptions=preemptions, first=self.first)
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
         """The number of finished steps that a row speaks of. A program that never names a step makes one with every
@@ -164,94 +152,9 @@ class Progress:
 
     def _begins_step(self, values: Mapping[str, float]) -> bool:
         """Whether it holds a tracked metric, and not merely one that the newest step still lacks."""
-        told, before = ({n for n in self.reporting.tracked if n in row} for row in (values, self._newest[1]))
+        rows = values, self._reported.newest[1]
+        told, before = ({name for name in self.reporting.tracked if name in row} for row in rows)
         return bool(told) and (not before or not told.isdisjoint(before))
-
-    def _forget_from(self, step: int) -> None:
-        self._fresh = False
-        for points in (self._points, self._firsts):
-            for later in [known for known in points if known >= step]:
-                del points[later]
-        self.last_step = max(self._points, default=0)
-        if self._step is not None and self._step >= step:
-            self._choose_again()
-
-    def _choose_again(self) -> None:
-        """The step that gave the values is gone, or is not the best any more. Of the others only curves are known."""
-        self._values, self._step = {}, None
-        for known in sorted(self._points):
-            self._consider(known, self._points[known])
-
-    def _note(self, step: int, values: dict[str, float]) -> None:
-        tracked = {name: values[name] for name in self.reporting.tracked if name in values}
-        if self.nonfinite is None:
-            self.nonfinite = next((name for name, value in tracked.items() if not math.isfinite(value)), None)
-        self._points.setdefault(step, {}).update(tracked)
-        self._firsts.setdefault(step, {})
-        self._firsts[step] = tracked | self._firsts[step]
-        self.last_step = max(self.last_step, step)
-        if step == self._step and self._worsens(values):
-            self._choose_again()
-        self._consider(step, self._newest[1])
-        if len(self._points) > 4 * MAX_POINTS:
-            kept = set(self._thinned())
-            for points in (self._points, self._firsts):
-                for known in [known for known in points if known not in kept]:
-                    del points[known]
-
-    def _consider(self, step: int, values: Mapping[str, float]) -> None:
-        """Make `values` those of the trial where they are better, or later, or belong to the same step."""
-        if step != self._step and not self._leads(step, values):
-            return
-        together = {**self._values, **values} if step == self._step else values  # others may have been told between
-        self._step = step
-        names = (*self.reporting.tracked, *self.reporting.derived)
-        matter = {name: together[name] for name in names if name in together}
-        self._values = dict(islice({**matter, **together}.items(), MAX_VALUES))
-
-    def _leads(self, step: int, values: Mapping[str, float]) -> bool:
-        if self.reporting.objective.name not in values:
-            return False
-        if self.reporting.reduce == "last":
-            return self._step is None or step > self._step
-        return not self._values or self._better(values, self._values)
-
-    def _worsens(self, values: Mapping[str, float]) -> bool:
-        """Whether a later report of the step that gave the values takes back what made it the best."""
-        matters = self.reporting.reduce == "best" and self.reporting.objective.name in values
-        return matters and self._better(self._values, values)
-
-    def _better(self, one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-        objective = self.reporting.objective
-        a, b = objective.loss(one[objective.name]), objective.loss(other[objective.name])
-        return not math.isnan(a) and (math.isnan(b) or a < b)
-
-    def _thinned(self) -> Sequence[int]:
-        steps = sorted(self._points)
-        if len(steps) <= MAX_POINTS:
-            return steps
-        kept = {steps[0], steps[-1], self._step} | (self.reporting.rungs & self._points.keys())
-        room = max(MAX_POINTS - len(kept), 1)
-        # Even over the steps, not over the points that are left: those of long ago would be thinned away for good.
-        marks = (steps[0] + i * (steps[-1] - steps[0]) / room for i in range(room))
-        kept |= {steps[bisect_left(steps, mark)] for mark in marks}
-        return [step for step in steps if step in kept]
-
-    def _curve(self) -> Curve:
-        steps = tuple(self._thinned())
-        names = [name for name in self.reporting.tracked if any(name in self._points[step] for step in steps)]
-        values = {name: tuple(self._points[step].get(name, math.nan) for step in steps) for name in names}
-        firsts: dict[str, dict[int, float]] = {}
-        for step in steps:
-            for name, value in self._firsts[step].items():
-                last = self._points[step][name]
-                if value != last and not (math.isnan(value) and math.isnan(last)):
-                    firsts.setdefault(name, {})[step] = value
-        return Curve(steps, values, firsts)
-
-
-def _points(curve: Curve) -> dict[int, dict[str, float]]:
-    return {step: {name: column[i] for name, column in curve.values.items()} for i, step in enumerate(curve.steps)}
 
 
 def _step(value: float | None) -> int | None:

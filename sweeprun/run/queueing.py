@@ -9,8 +9,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from sweeprun import seeds
 from sweeprun.errors import UsageError
-from sweeprun.run import command
 from sweeprun.run.plan import Plan
 from sweeprun.space import filled
 from sweeprun.store.sweep import NumberTaken, Sweep
@@ -73,14 +73,14 @@ def add(sweep: Sweep, plan: Plan, given: Mapping[str, Json]) -> Trial:
             params=_untried(sweep, plan, given, trials),
             origin=ADD,
             configuration=number,
-            seed=command.seed(plan.seed, 0),
+            seed=seeds.of_trials(plan.seed, 0),
         )
 
     return _create(sweep, new)
 
 
 def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequence[Trial]) -> Params:
-    history, rng = plan.history(trials), command.generator(plan.seed, len(trials))
+    history, rng = plan.history(trials), seeds.generator(plan.seed, len(trials))
     there: set[int] = set()
     for _ in range(_TRIES):
         params = filled(plan.space, given, rng)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweeprun import seeds
 from sweeprun.errors import SweepFileError
 from sweeprun.macros import GIVEN, around
 from sweeprun.run import command
@@ -23,7 +24,7 @@ def rehearse(plan: Plan, trials: Sequence[Trial] = ()) -> None:
     asked before a sweep is created, or changed."""
     check_environment(plan)
     _check_program(plan)
-    plan.sampler.suggest(plan.history(trials), command.generator(plan.seed, len(trials)))
+    plan.sampler.suggest(plan.history(trials), seeds.generator(plan.seed, len(trials)))
 
 
 def check_environment(plan: Plan) -> None:

@@ -131,10 +131,15 @@ def _pattern(regex: str, what: str) -> tuple[PlainValidator, WithJsonSchema]:
     return _typed(check, {"type": "string", "pattern": f"^{regex}$"})
 
 
+_JSON = (str, bool, int, float, list, tuple, dict, type(None))
+
+
 def _plain_json(value: Json) -> Json:
     """Anything that strict JSON can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"must be finite, not {shown(value)}; quote it where text is meant")
+    if not isinstance(value, _JSON):  # a file holds nothing else, a script may
+        raise ValueError(f"must be a number, text, true, false, null, a list or a mapping, not {shown(value)}")
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
         _plain_json(inner)
     return value

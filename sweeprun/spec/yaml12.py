@@ -46,11 +46,11 @@ class Document:
     overrides: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def position(self, path: KeyPath) -> Position:
-        """Where `path`, or the innermost part of it that the file has, stands."""
+        """Where `path`, or the innermost part of it that the file has, stands; (0, 0) where nothing was a file."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.values:
                 return self.values[path[:length]]
-        return (1, 1)
+        return (0, 0)
 
     def override_of(self, path: KeyPath) -> str | None:
         """The words of the command line that `path`, what it is part of, or a part of it comes from."""

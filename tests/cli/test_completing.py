@@ -46,7 +46,7 @@ def found(sweeprun: Command, build: Command, tmp_path: Path) -> Command:
 
 def test_commands_are_completed(found: Command) -> None:
     assert found("st") == ["start", "stop", "status"]
-    assert found("import", "") == ["csv", "wandb"]
+    assert found("import", "") == ["csv", "optuna", "wandb"]
     assert {"best", "completion", "import"} <= set(found(""))
 
 
@@ -139,7 +139,7 @@ def test_words_from_a_closed_list_are_completed(found: Command) -> None:
     assert found("best", "-f", "c") == ["command", "csv"]
     assert found("best", "--format=js") == ["--format=json"]
     assert found("trials", "--state", "p") == ["paused", "pruned"]
-    assert found("export", "digits", "") == ["csv", "jsonl"]
+    assert found("export", "digits", "") == ["csv", "jsonl", "optuna"]
     assert found("resume", "--retry", "f") == ["failed"]
     assert found("completion", "z") == ["zsh"]
 
@@ -184,7 +184,8 @@ def test_the_shipped_grammar_is_the_generated_one() -> None:
     assert json.loads(json.dumps(grammar.generated())) == grammar.shipped(), again
 
 
-FREE = {"draw", "events", "gpus", "metrics", "n", "output", "require", "run", "slots", "timeout", "trials", "where"}
+FREE = {"draw", "events", "gpus", "metrics", "n", "output", "require", "run", "slots", "study", "timeout", "trials"}
+FREE |= {"where"}
 
 
 def test_every_parameter_is_completed_or_free_text() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sweeprun.history import History
+from sweeprun.optimizer import Optimizer
 from sweeprun.run.claim import Claims, Nothing
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
@@ -50,6 +51,18 @@ def test_the_same_sweep_suggests_the_same_on_any_worker(stage, claims):
     history = History(plan.space, plan.objectives, [])
     expected = plan.sampler.suggest(history, np.random.default_rng([7, 0]))
     assert claim().params == expected.params
+
+
+@pytest.mark.parametrize("algorithm", ["random", "tpe", "sobol"])
+def test_the_sweep_tries_what_an_optimizer_of_the_same_seed_suggests(stage, algorithm):
+    stage.sweep("seed: 3\nbudget: 14", f"algorithm={algorithm}")
+    stage.run(lambda job: stage.losses(2.0, 1.0 + job.trial % 5, 3.0))
+    optimizer = Optimizer(Plan.load(stage.sweep()).declared, "loss", algorithm, seed=3)
+    assert len(stage.trials) == 14
+    for trial in stage.trials:
+        ours = optimizer.ask()
+        assert (ours.params, ours.seed) == (trial.params, trial.seed)
+        optimizer.tell(ours, trial.values)
 
 
 def test_every_trial_of_a_sweep_has_the_same_seed(stage, claims):

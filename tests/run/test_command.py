@@ -10,7 +10,7 @@ import pytest
 
 from sweeprun.errors import SweepFileError
 from sweeprun.macros import around
-from sweeprun.run.command import arguments, argv, base_environment, seed, text
+from sweeprun.run.command import arguments, argv, base_environment, text
 
 PARAMS = {
     "lr": 1e-05,
@@ -137,9 +137,3 @@ def test_what_the_file_declares_may_name_what_the_trial_is_given():
 
 def test_what_an_outer_sweep_gave_is_not_there():
     assert around({"SWEEPRUN_DIR": "/outer", "A": "1"}, {"SWEEPRUN_SEED": "7"}) == {"A": "1", "SWEEPRUN_SEED": "7"}
-
-
-def test_the_seed_follows_from_the_sweeps_seed_and_the_repeat_alone():
-    assert seed(7, 0) == 215689894  # for ever: a sweep that is resumed must hand out the same
-    assert len({seed(s, r) for s in range(30) for r in range(30)}) == 900
-    assert all(0 <= seed(s, 0) < 1 << 31 for s in range(99))

@@ -19,7 +19,7 @@ from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import durable, records
 from sweeprun.store.liveness import Lease, Observer
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Reason, Trial, TrialState
+from sweeprun.trials import Curve, Reason, Trial, TrialState
 
 SOURCE = """
 command: python train.py ${args}
@@ -37,11 +37,13 @@ def sweep(tmp_path: Path) -> Sweep:
 
 
 def result(x: int, loss: float, line: int = 2, step: int | None = 5, **values: float) -> Result:
-    return Result({"x": x}, {"loss": loss, **values}, step, line, "")
+    told = {"loss": loss, **values}
+    curve = Curve() if step is None else Curve((step,), {name: (value,) for name, value in told.items()})
+    return Result({"x": x}, told, step, line, "", curve=curve)
 
 
 def brought(sweep: Sweep, *results: Result) -> Imported:
-    return bring_in(sweep, Plan.load(sweep).space, results, "old.csv")
+    return bring_in(sweep, Plan.load(sweep).space, results, "old.csv, line")
 
 
 def test_a_result_is_a_complete_trial_that_says_where_it_is_from(sweep: Sweep) -> None:

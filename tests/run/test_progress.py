@@ -10,7 +10,8 @@ import pytest
 
 from sweeprun.expressions import Expression
 from sweeprun.objective import Objective
-from sweeprun.run.progress import MAX_POINTS, MAX_VALUES, Progress, Reporting
+from sweeprun.reported import MAX_POINTS, MAX_VALUES
+from sweeprun.run.progress import Progress, Reporting
 from sweeprun.run.source import Source
 from sweeprun.trials import Curve, Trial, TrialState
 
@@ -231,7 +232,7 @@ def test_a_hundred_thousand_lines_take_seconds_and_little_room():
         progress.add({"epoch": step, "loss": 1 / step}, 0.0)
     assert progress.trial(blank()).step == 100_000
     assert time.process_time() - began < 20.0  # with annotations checked at run time; 1 s without
-    assert len(progress._points) <= 4 * MAX_POINTS
+    assert len(progress._reported._points) <= 4 * MAX_POINTS
 
 
 def test_metrics_that_come_late_have_nan_before():

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sweeprun import seeds
 from sweeprun.errors import SpaceError, StoreError, UsageError
-from sweeprun.run import command, queueing
+from sweeprun.run import queueing
 from sweeprun.run.budget import configurations
 from sweeprun.run.plan import Plan
 from sweeprun.store.sweep import Sweep
@@ -53,7 +54,7 @@ def test_a_trial_once_more_is_the_same_but_for_its_number(stage, retry):
     again = retry(1)
     of = stage.trials[1]
     assert (again.number, again.origin, again.parent, again.state) == (3, "retry", 1, TrialState.WAITING)
-    assert (again.params, again.configuration, again.repeat, again.seed) == (of.params, 1, 0, command.seed(7, 0))
+    assert (again.params, again.configuration, again.repeat, again.seed) == (of.params, 1, 0, seeds.of_trials(7, 0))
     stage.run(lambda job: stage.losses(0.5))
     assert (stage.trials[3].values, stage.trials[1].values) == ({"loss": 0.5}, {"loss": 1.0})
     assert stage.jobs[-1].env["SWEEPRUN_SEED"] == stage.jobs[1].env["SWEEPRUN_SEED"]
@@ -129,7 +130,7 @@ def test_without_a_lock_a_number_that_was_taken_is_read_before_it_is_asked_again
 def test_the_rest_of_a_configuration_is_drawn_by_its_number(stage, add):
     stage.sweep("seed: 3\nbudget: 1", FINITE)
     plan = Plan.load(Sweep(stage.directory))
-    first = queueing.filled(plan.space, {"a": 2}, command.generator(3, 0))
+    first = queueing.filled(plan.space, {"a": 2}, seeds.generator(3, 0))
     assert add(a=2).params == first
 
 

@@ -1,0 +1,284 @@
+"""Ask and tell: the algorithms of a sweep without its directory, for scripts and for launchers of one's own."""
+
+from __future__ import annotations
+
+import copy
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import Any, SupportsFloat, SupportsIndex
+
+import numpy as np
+
+from sweeprun import registry, seeds
+from sweeprun.errors import UsageError, near
+from sweeprun.history import Floats, History
+from sweeprun.objective import Objective
+from sweeprun.pruners.base import Action, Pruner, Verdict
+from sweeprun.reported import MAX_STEP, Reported
+from sweeprun.samplers import auto
+from sweeprun.samplers.base import Sampler
+from sweeprun.space import Space, filled
+from sweeprun.spec.search import Search
+from sweeprun.spec.words import shown
+from sweeprun.trials import Failure, FailureClass, Json, Suggestion, Trial, TrialState
+
+ADD = "add"
+
+
+@dataclass(slots=True)
+class _Underway:
+    """A trial that was asked for and not told yet: what it reported, and the verdict that ended it, if one did."""
+
+    reported: Reported
+    stopped: Verdict | None = None
+
+
+class Optimizer:
+    """Suggests configurations and learns from what is told of them, in memory alone; threads may share it.
+
+    `parameters`, `linked`, `constraints`, `algorithm` and `pruner` are what they are in a sweep file; an instance of a
+    sampler or a pruner will do, too. `metrics` is the name of what is made small, or a mapping of names to `minimize`,
+    `maximize` or {goal, limit}; the first one counts where only one can. `budget` is how many configurations are
+    suggested, None: no limit. The same seed, asked and told the same, suggests the same, which is what a sweep of that
+    seed tries.
+
+    Raises SweepFileError for settings that a sweep file could not have either, with their key path.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Json],
+        metrics: str | Mapping[str, Any],
+        algorithm: str | Mapping[str, Json] | Sampler = "auto",
+        pruner: str | Mapping[str, Json] | Pruner = "none",
+        budget: int | None = None,
+        seed: int = 0,
+        linked: Mapping[str, Any] | None = None,
+        constraints: tuple[str, ...] | list[str] = (),
+    ):
+        said = {
+            "parameters": parameters,
+            "linked": linked or {},
+            "constraints": constraints,
+            "metrics": metrics,
+            "algorithm": "auto" if isinstance(algorithm, Sampler) else algorithm,
+            "pruner": "none" if isinstance(pruner, Pruner) else pruner,
+            "budget": budget,
+            "seed": seed,
+        }
+        search, space = Search.of(said)
+        self._sampler = algorithm if isinstance(algorithm, Sampler) else _sampler(search, space)
+        self._pruner = pruner if isinstance(pruner, Pruner) else _pruner(search)
+        self._objectives, self._seed, self._budget = search.objectives, search.seed, search.budget
+        self._tracked = _tracked(self._objectives, self._pruner)
+        self._history = History(space, self._objectives, ())
+        self._trials: list[Trial] = []
+        self._underway: dict[int, _Underway] = {}
+        self._n_suggested = 0
+        self._lock = RLock()
+
+    def ask(self, params: Mapping[str, Json] | None = None) -> Trial | None:
+        """The next trial: its `params` are what to try, its `number` is its name. Trials that were asked for and not
+        told yet are reckoned with. None: the budget is used, or the algorithm has nothing to suggest.
+
+        With `params` it is a configuration of your own, of which what is left out is drawn; it does not count against
+        the budget. Raises SpaceError where the space has none like it.
+        """
+        with self._lock:
+            number = len(self._trials)
+            suggestion = self._suggestion(params, number)
+            if suggestion is None:
+                return None
+            trial = Trial(
+                number=number,
+                uid=str(number),
+                state=TrialState.RUNNING,
+                params=suggestion.params,
+                notes=suggestion.notes,
+                origin=suggestion.origin,
+                configuration=self._history.keys.get(self._history.space.key(suggestion.params), number),
+                seed=seeds.of_trials(self._seed, 0),
+                until=suggestion.until,
+                parent=suggestion.parent,
+            )
+            self._trials.append(trial)
+            self._underway[number] = _Underway(Reported(trial, self._objectives[0], self._tracked))
+            return replace(trial, params=copy.deepcopy(trial.params))  # what is done to them changes no history
+
+    def report(self, trial: Trial | int, step: SupportsIndex, values: Mapping[str, Any]) -> Verdict:
+        """Note what `trial` has reached after so many finished steps, and have the pruner judge: `stop` is whether to
+        leave now, `reason` says why or why not. A trial that was stopped stays so. NaN and infinities stop it, too."""
+        with self._lock:
+            number = self._number(trial)
+            underway, step = self._underway[number], _step(number, step)
+            if step < underway.reported.last_step:
+                before = underway.reported.last_step
+                raise UsageError(f"trial {number} has reported step {before} already; step {step} comes too late")
+            underway.reported.note(step, _numbers(number, values))
+            self._trials[number] = underway.reported.trial(self._trials[number])
+            verdict = underway.stopped or self._judged(number)
+            if verdict.stop:
+                underway.stopped = verdict
+            return verdict
+
+    def tell(
+        self, trial: Trial | int, values: Mapping[str, Any] | None = None, *, failed: FailureClass | str | None = None
+    ) -> None:
+        """Say how `trial` ended: with `values`, which have all metrics; without any, with those of its best reported
+        step; or that it `failed`, and how: crash, oom, timeout ... (FailureClass).
+
+        One that was stopped is pruned then. NaN or an infinity, told or reported, is the failure `nan`.
+        """
+        with self._lock:
+            ended = self._trials[self._number(trial)]
+            if failed is not None:
+                ended = _failed(ended, _failure_class(failed), "its evaluation said so")
+            else:
+                if values is not None:
+                    told, step = _numbers(ended.number, values), ended.last_step or None
+                    ended = replace(ended, values=told, step=step)
+                ended = self._outcome(ended)
+            self._trials[ended.number] = ended
+            del self._underway[ended.number]
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial, by number: those that run and those that failed, too."""
+        with self._lock:
+            return tuple(self._trials)
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial that is best in the first metric, the first of several; None before there is one."""
+        return min(self._candidates, key=self._objectives[0].loss_of, default=None)
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """The complete trials of which no other one is better in a metric and as good in the rest, by number."""
+        trials = self._candidates
+        L = np.array([[objective.loss_of(trial) for objective in self._objectives] for trial in trials])
+        return tuple(trial for trial, losses in zip(trials, L, strict=True) if not _beaten(losses, L))
+
+    @property
+    def _candidates(self) -> list[Trial]:
+        """The complete trials; those beyond a limit only where all are."""
+        complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
+        return [trial for trial in complete if all(_within(trial, each) for each in self._objectives)] or complete
+
+    def _suggestion(self, params: Mapping[str, Json] | None, number: int) -> Suggestion | None:
+        rng = seeds.generator(self._seed, number)
+        self._history = self._history.advance(self._trials)
+        if params is not None:
+            return Suggestion(filled(self._history.space, params, rng), origin=ADD)
+        if self._n_suggested == self._budget:
+            return None
+        suggestion = self._sampler.suggest(self._history, rng)
+        self._n_suggested += suggestion is not None
+        return suggestion
+
+    def _number(self, trial: Trial | int) -> int:
+        """The number of a trial that was asked for and not told yet."""
+        number = trial.number if isinstance(trial, Trial) else trial
+        if not 0 <= number < len(self._trials):
+            there = f"there are 0 to {len(self._trials) - 1}" if self._trials else "none was asked for yet"
+            raise UsageError(f"there is no trial {number}; {there}", "trial = optimizer.ask()")
+        if number not in self._underway:
+            raise UsageError(f"trial {number} was told already: it is {self._trials[number].state}")
+        return number
+
+    def _judged(self, number: int) -> Verdict:
+        name = self._underway[number].reported.nonfinite
+        trial = self._trials[number]
+        if name is not None:
+            return Verdict(Action.STOP, _nonfinite(name, f" at step {trial.last_step}"))
+        self._history = self._history.advance(self._trials)
+        return self._pruner.verdict(trial, self._history)
+
+    def _outcome(self, trial: Trial) -> Trial:
+        """`trial` in the state that its values and what was said of it before lead to."""
+        underway = self._underway[trial.number]
+        broken = underway.reported.nonfinite or next((n for n in self._tracked if _is_broken(trial, n)), None)
+        if broken is not None:
+            return _failed(trial, FailureClass.NAN, _nonfinite(broken))
+        missing = next((each.name for each in self._objectives if each.name not in trial.values), None)
+        if missing is not None:
+            there = f"told are: {', '.join(trial.values)}" if trial.values else "nothing was reported either"
+            hint = near(missing, trial.values) or f'optimizer.tell({trial.number}, {{"{missing}": ...}})'
+            raise UsageError(f"trial {trial.number} has no {missing}; {there}", hint)
+        if underway.stopped is not None:
+            return replace(trial, state=TrialState.PRUNED, why=underway.stopped.reason)
+        return replace(trial, state=TrialState.COMPLETE)
+
+
+def _sampler(search: Search, space: Space) -> Sampler:
+    named = search.algorithm
+    name = auto.choose(space, search.budget).name if named.name == "auto" else named.name
+    sampler: Sampler = registry.load("sampler", name, named.options, search.seed)
+    return sampler
+
+
+def _pruner(search: Search) -> Pruner:
+    pruner: Pruner = registry.load("pruner", search.pruner.name, search.pruner.options, search.seed)
+    return pruner
+
+
+def _tracked(objectives: Sequence[Objective], pruner: Pruner) -> tuple[str, ...]:
+    """The metrics whose curves are kept: those that count, and the one that the pruner looks at."""
+    also = getattr(pruner, "metric", None)
+    return tuple(dict.fromkeys([*(each.name for each in objectives), *([also] if also else [])]))
+
+
+def _step(number: int, step: SupportsIndex) -> int:
+    try:
+        whole = operator.index(step)
+    except TypeError:
+        whole = -1
+    if not 0 <= whole <= MAX_STEP:
+        raise UsageError(f"trial {number}: a step is a whole number of finished ones, from 0, not {step!r}")
+    return whole
+
+
+def _numbers(number: int, values: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of any kind, numpy's and tensors of one element too, as floats."""
+    if not isinstance(values, Mapping):
+        raise UsageError(f'trial {number}: values are a mapping such as {{"loss": 0.3}}, not {shown(values)}')
+    return {name: _value(number, name, value) for name, value in values.items()}
+
+
+def _value(number: int, name: str, value: Any) -> float:
+    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+        with suppress(TypeError, ValueError, OverflowError):
+            return float(value)
+    raise UsageError(f"trial {number}: {name} is {shown(value)}, which is no number")
+
+
+def _failure_class(failed: str) -> FailureClass:
+    known = [each.value for each in FailureClass]
+    if failed not in known:
+        raise UsageError(f"there is no class of failure {failed!r}; there are {', '.join(known)}", near(failed, known))
+    return FailureClass(failed)
+
+
+def _failed(trial: Trial, kind: FailureClass, why: str) -> Trial:
+    return replace(trial, state=TrialState.FAILED, why=why, failure=Failure(kind, why))
+
+
+def _is_broken(trial: Trial, metric: str) -> bool:
+    return not math.isfinite(trial.values.get(metric, 0.0))
+
+
+def _nonfinite(metric: str, where: str = "") -> str:
+    return f"{metric} became NaN or infinite{where}"
+
+
+def _within(trial: Trial, objective: Objective) -> bool:
+    return objective.limit is None or objective.loss_of(trial) <= objective.loss(objective.limit)
+
+
+def _beaten(losses: Floats, L: Floats) -> bool:
+    """Whether a row of L (n, m) is nowhere worse than `losses` (m,) and somewhere better."""
+    return bool(np.any(np.all(losses >= L, axis=1) & np.any(losses > L, axis=1)))
