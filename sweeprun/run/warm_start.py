@@ -43,11 +43,12 @@ def all_given(file: SweepFile, sweeps: Sequence[EarlierSweep]) -> tuple[Given, .
 
 def _best(sweeps: Sequence[EarlierSweep], space: Space, objective: Objective) -> Iterator[Given]:
     ranked = ([(sweep.name, trial) for trial in _ranked(sweep, space, objective)] for sweep in sweeps)
-    seen = set()
-    for each in chain.from_iterable(zip_longest(*ranked)):
-        if each is not None and (key := space.key(each[1].params)) not in seen:
+    in_turn = (each for each in chain.from_iterable(zip_longest(*ranked)) if each is not None)
+    seen: set[str] = set()
+    for name, trial in in_turn:
+        if (key := space.key(trial.params)) not in seen:
             seen.add(key)
-            yield Given(each[1].params, {"sweep": each[0], "trial": each[1].number})
+            yield Given(trial.params, {"sweep": name, "trial": trial.number})
 
 
 def _ranked(sweep: EarlierSweep, space: Space, objective: Objective) -> list[Trial]:
