@@ -177,6 +177,40 @@ def test_a_trial_that_was_pruned_though_it_was_good_is_good() -> None:
     assert np.mean([params["x"] > 0.7 for params in found]) > 0.8
 
 
+# --- several objectives and limits
+
+
+def told_of_two(space: Space, n: int, limit: float | None = None) -> History:
+    """Random trials. The loss falls towards x = 1, the cost towards x = 0; both are worse with y."""
+    rng = np.random.default_rng(5)
+    trials = [of_two(number, space.sample(rng)) for number in range(n)]
+    return History(space, [Objective("loss"), Objective("cost", limit=limit)], trials)
+
+
+def of_two(number: int, params: Params) -> Trial:
+    values = {"loss": params["y"] - params["x"], "cost": params["y"] + params["x"]}
+    return Trial(number, str(number), TrialState.COMPLETE, params=params, values=values)
+
+
+def test_of_two_objectives_the_whole_front_is_gone_for() -> None:
+    history = told_of_two(box("x", "y"), 20)
+    while history.number < 60:
+        history = history.advance([*history.trials, of_two(history.number, next_params(history, TPESampler()))])
+    found = [each.params for each in history.trials[20:]]
+    assert np.median([params["y"] for params in found]) < 0.1
+    assert {int(params["x"] * 3) for params in found} == {0, 1, 2}
+
+
+def test_what_breaks_a_limit_is_bad_however_low_its_loss() -> None:
+    history = told_of_two(box("x", "y"), 80, limit=0.5)
+    assert np.mean([params["x"] + params["y"] < 0.55 for params in suggested(history, 40)]) > 0.8
+
+
+def test_where_all_break_a_limit_it_goes_towards_what_would_not() -> None:
+    history = told_of_two(box("x", "y"), 80, limit=-1.0)
+    assert np.median([params["x"] + params["y"] for params in suggested(history, 40)]) < 0.35
+
+
 # --- several at once
 
 
