@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sweeprun.errors import SpaceError
+from sweeprun.samplers.gp import GPSampler
 from sweeprun.samplers.tpe import TPESampler
 from sweeprun.space import Space
+
+_MOST_FOR_GP = 500  # trials; it looks at a part of more, and tpe at all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,15 @@ def choose(space: Space, n_trials: int | None) -> Choice:
         return Choice("grid", f"grid: {size} configurations in all, and no budget of trials")
     if size is not None and n_trials is not None and size <= n_trials:
         return Choice("grid", f"grid: the budget of {n_trials} trials covers all {size} configurations")
-    startup = TPESampler().startup
+    startup = GPSampler().startup
     if n_trials is not None and n_trials <= startup:
         return Choice("random", f"random: a budget of {n_trials} trials is too small to learn from")
     many = "more configurations than can be counted" if size is None else f"{size} configurations, a part of them tried"
-    return Choice("tpe", f"tpe: {many}; after {startup} random trials it goes where the good ones were")
+    if n_trials is not None and n_trials > _MOST_FOR_GP:
+        startup = TPESampler().startup
+        return Choice("tpe", f"tpe: {many}; after {startup} random trials it goes where the good ones were")
+    then = "it models the losses and goes where most is expected"
+    return Choice("gp", f"gp: {many}; after {startup} random trials {then}")
 
 
 def _countable_size(space: Space) -> int | None:

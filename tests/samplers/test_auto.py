@@ -20,14 +20,16 @@ UNCOUNTABLE = Space(  # finite, and more dependent combinations than are gone th
     ("space", "n_trials", "name"),
     [
         (TWELVE, 12, "grid"),
-        (TWELVE, 11, "tpe"),
-        (TWELVE, 10, "random"),
+        (TWELVE, 11, "gp"),
+        (TWELVE, 8, "random"),
         (TWELVE, None, "grid"),
-        (ENDLESS, 11, "tpe"),
-        (ENDLESS, 10, "random"),
-        (ENDLESS, None, "tpe"),
+        (ENDLESS, 9, "gp"),
+        (ENDLESS, 500, "gp"),
+        (ENDLESS, 501, "tpe"),
+        (ENDLESS, 8, "random"),
+        (ENDLESS, None, "gp"),
         (UNCOUNTABLE, 10**6, "tpe"),
-        (UNCOUNTABLE, None, "tpe"),
+        (UNCOUNTABLE, None, "gp"),
     ],
 )
 def test_a_space_that_fits_the_budget_is_a_grid_a_tiny_budget_is_random_and_all_else_is_learnt_from(
@@ -47,11 +49,12 @@ def test_a_space_that_fits_the_budget_is_a_grid_a_tiny_budget_is_random_and_all_
         (
             TWELVE,
             11,
-            "tpe: 12 configurations, a part of them tried; after 10 random trials it goes where the good ones were",
+            "gp: 12 configurations, a part of them tried;"
+            " after 8 random trials it models the losses and goes where most is expected",
         ),
         (
             ENDLESS,
-            None,
+            501,
             "tpe: more configurations than can be counted; after 10 random trials it goes where the good ones were",
         ),
     ],
