@@ -39,12 +39,11 @@ class Evidence:
 
     @classmethod
     def of(cls, history: History) -> Evidence:
-        U, active = history.points
-        rows: dict[bytes, int] = {}
-        group = np.array([rows.setdefault(u.tobytes(), len(rows)) for u in U], dtype=np.int64)
+        (U, active), trials = history.points, history.inside
+        group = _configurations(U)
         _, first = np.unique(group, return_index=True)
         columns = [
-            _mean_levels(_levels(history.inside, objective, partial(history.curve, metric=objective)), group, len(rows))
+            _mean_levels(_levels(trials, objective, partial(history.curve, metric=objective)), group, len(first))
             for objective in history.objectives
         ]
         limits = np.array([objective.loss_limit for objective in history.objectives])
@@ -63,6 +62,19 @@ class Evidence:
         compared: who is better in one objective may be worse in the others.
         """
         return pareto.merits(self.Y, self.limits)
+
+
+def durations(history: History) -> Floats:
+    """The mean seconds (n,) that complete trials took, in the order of Evidence; NaN where none was timed."""
+    complete = (trial.seconds if trial.state is TrialState.COMPLETE else 0.0 for trial in history.inside)
+    seconds, group = np.array([each or np.nan for each in complete]), _configurations(history.points[0])
+    return _mean_levels(seconds, group, int(group.max(initial=-1)) + 1)
+
+
+def _configurations(U: Floats) -> Integers:
+    """Which configuration each of U (k, d) is, numbered in the order of their first."""
+    rows: dict[bytes, int] = {}
+    return np.array([rows.setdefault(u.tobytes(), len(rows)) for u in U], dtype=np.int64)
 
 
 def _mean_levels(levels: Floats, group: Integers, n: int) -> Floats:

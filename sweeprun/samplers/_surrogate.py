@@ -23,6 +23,7 @@ _REFITTED_UP_TO = 100  # configurations; from there on hyperparameters are fitte
 _GROWTH = 1.15
 _MOST_POINTS = 250  # of one process: its cost grows with the cube of them
 _FAILED, _FINISHED = 1.0, -1.0
+_SAME = 0.01  # of a logarithm: times that differ by less are the same
 _HUGE = 1e100  # a loss whose square is a float
 
 Model = GaussianProcess | Ensemble
@@ -64,6 +65,37 @@ class Surrogate:
             model.believing(Z[failed], at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
         )
         return cls(objectives, _failing(cube, evidence), means, reference, np.vstack([fit.good for fit in fits]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thrift:
+    """What time is worth: `process` is of the standardised logarithms of seconds, `weight` what one of them counts."""
+
+    process: GaussianProcess
+    weight: float
+
+    @classmethod
+    def of(cls, cube: Cube, evidence: Evidence, seconds: Floats, left: float) -> Self | None:
+        """From the seconds (n,) that are known; None where too few are, all took the same, or nothing is `left` of the
+        budget, a share of it: then time no longer matters (Lee et al. 2020, Cost-aware Bayesian optimization)."""
+        timed = ~np.isnan(seconds)
+        logs = np.log(seconds[timed])
+        if len(logs) < LEAST_KNOWN or left <= 0 or logs.std() < _SAME:
+            return None
+        y = (logs - logs.mean()) / logs.std()
+        Z = cube.features(evidence.U[timed], evidence.active[timed])
+        kept = _kept(y)
+        theta = _fitted(Z[: _n_fitted(len(y))], cube, y[: _n_fitted(len(y))], _prior(evidence))
+        return cls(GaussianProcess(Z[kept], cube.owner, y[kept], theta), left * float(logs.std()))
+
+    def price(self, Z: Floats) -> Floats:
+        """What the logarithm of the time at features Z (q, p) counts, up to a constant: (q,)."""
+        return self.weight * self.process.predict(Z)[0]
+
+    def slopes(self, Z: Floats) -> tuple[Floats, Floats]:
+        """The same, and its derivatives by the features (q, p)."""
+        mu, _, dmu, _ = self.process.slopes(Z)
+        return self.weight * mu, self.weight * dmu
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from pydantic import Field
 
-from sweeprun.evidence import Evidence
+from sweeprun.evidence import Evidence, durations
 from sweeprun.history import Flags, Floats, History
 from sweeprun.numerics.acquisition import log_below, log_improvement
 from sweeprun.numerics.boxes import undominated
 from sweeprun.samplers._ascent import around, ascended
 from sweeprun.samplers._cube import Cube, cube
-from sweeprun.samplers._surrogate import Surrogate, is_enough
+from sweeprun.samplers._surrogate import Surrogate, Thrift, is_enough
 from sweeprun.samplers._untried import find_rare, is_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
@@ -50,6 +50,12 @@ class GPSampler(Sampler):
     """
 
     startup: int = Field(default=8, ge=1, description="the first so many trials are random, balanced over branches")
+    seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="of all trials together, where that is the budget: what a trial gains counts for each second that"
+        " it is expected to take, less and less as they are spent",
+    )
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
         evidence = Evidence.of(history)
@@ -58,8 +64,29 @@ class GPSampler(Sampler):
         if not history.space.parameters or not (begun or earlier):
             return RandomSampler().suggest(history, rng)
         with _linear_algebra().limit(limits=1, user_api="blas"):
-            found = _best(history, evidence, earlier, rng)
+            found = self._best(history, evidence, earlier, rng)
         return Suggestion(found) if found is not None else None
+
+
+    def _best(
+        self, history: History, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator
+    ) -> Params | None:
+        box = cube(history.space)
+        surrogate = Surrogate.of(box, evidence, earlier, rng)
+        score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2], self._thrift(box, history, evidence))
+        starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
+        tried = {u.tobytes() for u in evidence.U}
+        for u in ascended(score, box, starts, rng):
+            if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
+                return params
+        return find_rare(history, rng)
+
+    def _thrift(self, box: Cube, history: History, evidence: Evidence) -> Thrift | None:
+        """What a trial costs, as far as that matters."""
+        if self.seconds is None:
+            return None
+        left = 1 - sum(trial.seconds for trial in history.trials) / self.seconds
+        return Thrift.of(box, evidence, durations(history), left)
 
 
 @cache
@@ -71,35 +98,23 @@ def _linear_algebra() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _best(
-    history: History, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator
-) -> Params | None:
-    box = cube(history.space)
-    surrogate = Surrogate.of(box, evidence, earlier, rng)
-    score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2])
-    starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
-    tried = {u.tobytes() for u in evidence.U}
-    for u in ascended(score, box, starts, rng):
-        if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
-            return params
-    return find_rare(history, rng)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Score:
-    """What a point is worth: the logarithms of the improvement expected there and of the chance that it does not fail.
+    """What a point is worth: the logarithms of the improvement expected there, of the chance that it does not fail, and
+    of its price.
 
     `lower` and `upper` are the boxes of losses that no trial is expected to dominate.
     """
 
     cube: Cube
     surrogate: Surrogate
+    thrift: Thrift | None
     lower: Floats
     upper: Floats
 
     @classmethod
-    def of(cls, box: Cube, surrogate: Surrogate, least_gain: float) -> _Score:
-        return cls(box, surrogate, *undominated(surrogate.means - least_gain, surrogate.reference))
+    def of(cls, box: Cube, surrogate: Surrogate, least_gain: float, thrift: Thrift | None) -> _Score:
+        return cls(box, surrogate, thrift, *undominated(surrogate.means - least_gain, surrogate.reference))
 
     def values(self, U: Floats, active: Flags) -> Floats:
         """(m,) of settled points U (m, d)."""
@@ -108,7 +123,7 @@ class _Score:
         value = log_improvement(mu, sd, self.lower, self.upper)[0]
         if self.surrogate.failure is not None:
             value = value + log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
-        return value
+        return value if self.thrift is None else value - self.thrift.price(Z)
 
     def slopes(self, U: Floats, active: Flags) -> tuple[Floats, Floats]:
         """The values (m,) and their derivatives by the coordinates (m, d), 0 where one is a choice."""
@@ -121,6 +136,9 @@ class _Score:
             chance, by_mu, by_sd = log_below(mu, sd, 0.0)
             value = value + chance
             slope = slope + by_mu[:, None] * dmu + by_sd[:, None] * dsd
+        if self.thrift is not None:
+            price, by_features = self.thrift.slopes(Z)
+            value, slope = value - price, slope - by_features
         return value, self.cube.by_coordinates(U, active, slope)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from sweeprun.space import (
     Parameter,
     Space,
 )
-from sweeprun.trials import Failure, FailureClass, Params, Trial, TrialState
+from sweeprun.trials import Failure, FailureClass, Params, Run, Trial, TrialState
 
 Losses = Callable[[Params], tuple[float, ...]]
 
@@ -209,6 +210,35 @@ def test_losses_beyond_all_measure_leave_it_at_work(huge: float) -> None:
 def test_the_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="startup"):
         GPSampler.model_validate({"startup": 0})
+
+
+# --- time
+
+
+def timed(history: History, seconds: Callable[[Params], float]) -> History:
+    trials = [replace(each, runs=(Run(0.0, seconds(each.params)),)) for each in history.trials]
+    return History(history.space, history.objectives, trials)
+
+
+def asked(history: History, seconds: float | None) -> Params:
+    found = GPSampler(seconds=seconds).suggest(history, np.random.default_rng(0))
+    assert found is not None
+    return found.params
+
+
+def test_where_time_is_the_budget_it_prefers_what_is_fast_and_not_where_the_budget_is_spent() -> None:
+    """x alone decides the loss, y alone the time: from 1 to 1000 seconds."""
+    history = timed(scattered(box("x", "y"), 20, lambda p: ((p["x"] - 0.4) ** 2,)), lambda p: 1000 ** p["y"])
+    spent = sum(each.seconds for each in history.trials)
+    fast, regardless, late = (asked(history, seconds) for seconds in (100 * spent, None, spent))
+    assert fast["y"] < 0.05
+    assert late == regardless
+    assert regardless["y"] > 0.05
+
+
+def test_times_that_are_all_the_same_or_unknown_change_nothing() -> None:
+    history = scattered(box("x", "y"), 20, bowl)
+    assert asked(history, 1e9) == asked(history, None) == asked(timed(history, lambda p: 60.0), 1e9)
 
 
 # --- earlier sweeps
