@@ -120,8 +120,15 @@ def settled(file: SweepFile) -> SweepFile:
     if file.algorithm.name != "auto":
         return file
     choice = auto.choose(file.space, file.budget.trials)
-    named = type(file.algorithm)(name=choice.name, **file.algorithm.options)
+    named = Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
     return file.model_copy(update={"algorithm": named})
+
+
+def _time(file: SweepFile, algorithm: str) -> dict[str, float]:
+    """The option that tells the gp how long all trials may take together, where time alone is the budget."""
+    if algorithm != "gp" or file.budget.trials is not None or file.budget.wall is None:
+        return {}
+    return {"seconds": file.budget.wall * (file.resources.slots or 1)}
 
 
 def _resources(file: SweepFile) -> Resources:
