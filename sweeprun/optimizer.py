@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, SupportsFloat, SupportsIndex
 
-import numpy as np
-
 from sweeprun import registry, seeds
 from sweeprun.errors import UsageError, near
-from sweeprun.history import Floats, History
+from sweeprun.front import Front, excess
+from sweeprun.history import History
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Action, Pruner, Verdict
 from sweeprun.reported import MAX_STEP, Reported
@@ -153,21 +152,19 @@ class Optimizer:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial that is best in the first metric, the first of several; None before there is one."""
-        return min(self._candidates, key=self._objectives[0].loss_of, default=None)
+        """The complete trial that is best in the first metric, the first of several, and before one is within all limits
+        the nearest to them; None before there is one."""
+        complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
+        first = self._objectives[0]
+        return min(complete, key=lambda trial: (excess(self._objectives, trial), first.loss_of(trial)), default=None)
 
     @property
     def front(self) -> tuple[Trial, ...]:
-        """The complete trials of which no other one is better in a metric and as good in the rest, by number."""
-        trials = self._candidates
-        L = np.array([[objective.loss_of(trial) for objective in self._objectives] for trial in trials])
-        return tuple(trial for trial, losses in zip(trials, L, strict=True) if not _beaten(losses, L))
-
-    @property
-    def _candidates(self) -> list[Trial]:
-        """The complete trials; those beyond a limit only where all are."""
+        """The complete trials within all limits that no other one beats, by number: as good in all metrics and better in
+        one."""
         complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
-        return [trial for trial in complete if all(_within(trial, each) for each in self._objectives)] or complete
+        front = Front(self._objectives, complete)
+        return tuple(trial for trial in complete if trial in front)
 
     def _suggestion(self, params: Mapping[str, Json] | None, number: int) -> Suggestion | None:
         rng = seeds.generator(self._seed, number)
@@ -274,11 +271,3 @@ def _is_broken(trial: Trial, metric: str) -> bool:
 def _nonfinite(metric: str, where: str = "") -> str:
     return f"{metric} became NaN or infinite{where}"
 
-
-def _within(trial: Trial, objective: Objective) -> bool:
-    return objective.limit is None or objective.loss_of(trial) <= objective.loss(objective.limit)
-
-
-def _beaten(losses: Floats, L: Floats) -> bool:
-    """Whether a row of L (n, m) is nowhere worse than `losses` (m,) and somewhere better."""
-    return bool(np.any(np.all(losses >= L, axis=1) & np.any(losses > L, axis=1)))

@@ -18,10 +18,10 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.columns import FEASIBLE, Column, finished, limits_kept, metrics_of, params_of
-from sweeprun.cli.output import Output, deliver
+from sweeprun.cli.output import Output, deliver, put
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sheet import sheet
-from sweeprun.cli.studies import write_study
+from sweeprun.cli.studies import SQLITE, made_study
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened
 from sweeprun.cli.trials import detail
 from sweeprun.cli.view import say, strict
@@ -74,7 +74,7 @@ def _write_study(sweep: Sweep, trials: Sequence[Trial], output: Path | None) -> 
     if output is None or output == Path("-"):
         raise UsageError("a study of Optuna is a file", "-o study.log, or -o study.db for SQLite")
     ended = exportable(trials)
-    write_study(sweep.name, Plan.load(sweep), ended, output)
+    put(made_study(sweep.name, Plan.load(sweep), ended, output.suffix in SQLITE), output)
     left_out = f"; {len(trials) - len(ended)} have not ended" if len(ended) < len(trials) else ""
     say(f"{output}: study {sweep.name} with {len(ended)} trials{left_out}")
 

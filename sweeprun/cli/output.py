@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,25 +19,23 @@ Output = Annotated[
 
 
 def deliver(made: str, target: Path | None) -> None:
-    """Print it, or make it the contents of the file `target`: nobody finds half of it there, whatever happens.
+    """Print it, or make it the contents of the file `target`, as `put` does."""
+    if target is None or target == Path("-"):
+        write(made)
+    else:
+        put(made.encode(), target)
+
+
+def put(made: bytes, target: Path) -> None:
+    """Make it the contents of the file `target`: nobody finds half of it there, whatever happens.
 
     Raises UsageError where there is no such place, StoreError where it cannot be written now.
     """
-    if target is None or target == Path("-"):
-        write(made)
-        return
-    with placing(target):
+    try:
         if target.exists() and not target.is_file():  # a pipe, a device: its name is not ours to take
-            target.write_text(made, encoding="utf-8")
+            target.write_bytes(made)
         else:
             _replace(target.resolve(), made)
-
-
-@contextmanager
-def placing(target: Path) -> Iterator[None]:
-    """What goes wrong with writing the file `target`, as what it means."""
-    try:
-        yield
     except _NO_PLACE as error:
         raise UsageError(f"cannot write {target}: {error.strerror}", "give -o a file that can be written") from None
     except OSError as error:
@@ -48,10 +45,8 @@ def placing(target: Path) -> Iterator[None]:
 _NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
-def _replace(target: Path, made: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as file:
+def _replace(target: Path, made: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         try:
             file.write(made)
             file.flush()

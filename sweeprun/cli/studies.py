@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sqlite3
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sweeprun.cli.output import placing
 from sweeprun.errors import SweeprunError, UsageError, near
 from sweeprun.run import to_optuna
 from sweeprun.run.plan import Plan
@@ -59,26 +56,49 @@ def study_of(storage: str, name: str | None) -> Iterator[Study]:
         _close(opened)
 
 
-def write_study(name: str, plan: Plan, trials: list[Trial], target: Path) -> None:
-    """Make `target` a storage with one study, whole or not at all: SQLite where its name says so, else a journal.
+def made_study(name: str, plan: Plan, trials: Sequence[Trial], sqlite: bool) -> bytes:
+    """The contents of a storage with one study: a SQLite database, or a journal. Raises NeedsOptunaError.
 
-    Raises NeedsOptunaError, UsageError where there is no such place, StoreError where it cannot be written now.
+    It is made in memory: on a disk Optuna waits for each value of each trial to be safe.
     """
     _need_optuna()
+    from optuna.storages import RDBStorage
+
+    if not sqlite:
+        lines: list[str] = []
+        _fill(_journal_in(lines), name, plan, trials)
+        return "".join(f"{line}\n" for line in lines).encode()
+    with closing(sqlite3.connect(":memory:")) as database:
+        storage = RDBStorage("sqlite://", engine_kwargs={"creator": lambda: database})
+        _fill(storage, name, plan, trials)
+        storage.remove_session()
+        return database.serialize()
+
+
+def _journal_in(lines: list[str]) -> BaseStorage:
+    """A journal in memory: a JSON object a line."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import BaseJournalBackend
+
+    class Lines(BaseJournalBackend):
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            lines.extend(json.dumps(log, separators=(",", ":")) for log in logs)
+
+        def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+            return map(json.loads, lines[log_number_from:])
+
+    return JournalStorage(Lines())
+
+
+def _fill(storage: BaseStorage, name: str, plan: Plan, trials: Sequence[Trial]) -> None:
     import optuna
 
-    with placing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
-        made = Path(beside) / "study"
-        storage = _sqlite(made, "rwc") if target.suffix in SQLITE else _journal(made)
-        study = optuna.create_study(
-            study_name=name, storage=storage, directions=[objective.goal for objective in plan.objectives]
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([objective.name for objective in plan.objectives])
-        to_optuna.fill(study, plan, trials)
-        _close(storage)
-        os.replace(made, target)
+    directions = [objective.goal for objective in plan.objectives]
+    study = optuna.create_study(study_name=name, storage=storage, directions=directions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([objective.name for objective in plan.objectives])
+    to_optuna.fill(study, plan, trials)
 
 
 def _need_optuna() -> None:
@@ -99,7 +119,7 @@ def _opened(storage: str) -> BaseStorage:
     with path.open("rb") as file:
         first = file.readline(1 << 20)
     if first.startswith(_MAGIC):
-        return _sqlite(path, "ro")
+        return _sqlite(path)
     if _is_journal(first):
         return _journal(path)
     raise UsageError(f"{storage} is neither a journal nor a SQLite database of Optuna")
@@ -123,11 +143,11 @@ def _is_journal(first: bytes) -> bool:
         return False
 
 
-def _sqlite(path: Path, mode: Literal["ro", "rwc"]) -> BaseStorage:
-    """The database in a file of any name, which a URL of SQLAlchemy's could not hold."""
+def _sqlite(path: Path) -> BaseStorage:
+    """The database in a file of any name, which a URL of SQLAlchemy's could not hold; it is not written to."""
     from optuna.storages import RDBStorage
 
-    uri = f"file:{quote(str(path.resolve()))}?mode={mode}"
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
     return RDBStorage("sqlite://", engine_kwargs={"creator": partial(sqlite3.connect, uri, uri=True)})
 
 

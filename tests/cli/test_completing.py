@@ -151,7 +151,7 @@ def test_after_two_dashes_nothing_is_an_option(found: Command) -> None:
 
 def test_what_cannot_be_known_has_no_candidates(found: Command) -> None:
     assert found("nope", "") == []
-    assert found("import", "optuna", "") == []
+    assert found("import", "nope", "") == []
     assert found("start", "--timeout", "") == []
     assert found("schema", "") == []
     assert found("best", "--nope=", "") == ["cifar", "digits"]
