@@ -152,16 +152,15 @@ class Optimizer:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial that is best in the first metric, the first of several, and before one is within all limits
-        the nearest to them; None before there is one."""
+        """The complete trial that is best in the first metric, the first of several; before one is within all limits it
+        is the nearest to them. None before there is one."""
         complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
         first = self._objectives[0]
         return min(complete, key=lambda trial: (excess(self._objectives, trial), first.loss_of(trial)), default=None)
 
     @property
     def front(self) -> tuple[Trial, ...]:
-        """The complete trials within all limits that no other one beats, by number: as good in all metrics and better in
-        one."""
+        """The complete trials within all limits of which no other one is better in a metric and as good in the rest."""
         complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
         front = Front(self._objectives, complete)
         return tuple(trial for trial in complete if trial in front)
