@@ -40,7 +40,7 @@ def swept(problem: Problem, sampler: str, seed: int, earlier: Sequence[History] 
 
 def negated(history: History) -> History:
     """The same trials with losses of the opposite sign."""
-    trials = [ended(trial, [-value for value in trial.values.values()]) for trial in history.trials]
+    trials = [ended(trial, tuple(-value for value in trial.values.values())) for trial in history.trials]
     return History(history.space, history.objectives, trials)
 
 

@@ -33,7 +33,7 @@ def result(job: dict[str, Any], data: Path | None) -> dict[str, Any]:
 
 def main() -> None:
     results = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # some optimizers print
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some optimizers print
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     for line in sys.stdin:
         print(json.dumps(result(json.loads(line), data)), file=results, flush=True)

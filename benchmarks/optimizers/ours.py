@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,6 @@ def running(number: int, suggestion: Suggestion) -> Trial:
 
 def ended(trial: Trial, values: Values) -> Trial:
     if any(map(math.isnan, values)):
-        state, said = TrialState.FAILED, {"failure": Failure(FailureClass.NAN, "")}
-    else:
-        state, said = TrialState.COMPLETE, {"values": {f"loss{i}": value for i, value in enumerate(values)}}
-    return Trial(trial.number, trial.uid, state, params=trial.params, notes=trial.notes, **said)
+        return replace(trial, state=TrialState.FAILED, failure=Failure(FailureClass.NAN, ""))
+    losses = {f"loss{i}": value for i, value in enumerate(values)}
+    return replace(trial, state=TrialState.COMPLETE, values=losses)

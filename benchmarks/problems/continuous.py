@@ -42,16 +42,12 @@ _P = 1e-4 * np.array(
 )
 
 
-def hartmann_values(X: np.ndarray) -> np.ndarray:
-    """At each row of X (n, 6): (n,)."""
-    return -np.exp(-np.sum(_A * (X[:, None, :] - _P) ** 2, axis=2)) @ _ALPHA
+def hartmann_value(x: np.ndarray) -> float:
+    return float(-_ALPHA @ np.exp(-np.sum(_A * (x - _P) ** 2, axis=1)))
 
 
 def hartmann() -> Problem:
-    def value(p: Params) -> float:
-        return float(hartmann_values(vector(p)[None])[0])
-
-    return Problem("Hartmann 6-d", "continuous", box(6), value, -3.32236801141551)
+    return Problem("Hartmann 6-d", "continuous", box(6), lambda p: hartmann_value(vector(p)), -3.32236801141551)
 
 
 def rosenbrock() -> Problem:

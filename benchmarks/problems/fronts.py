@@ -134,7 +134,8 @@ def mixed_sphere() -> FrontProblem:
 def fcnet_size(folder: Path, task: str) -> FrontProblem:
     """The logarithms of the validation loss and of the number of weights."""
     losses = fcnet(folder, task)
-    assert losses.observe
+    observed = losses.observe
+    assert observed
 
     def size(first: int, second: int) -> float:
         return math.log10((FCNET_INPUTS[task] + 1) * first + (first + 2) * second + 1)
@@ -143,7 +144,7 @@ def fcnet_size(folder: Path, task: str) -> FrontProblem:
         return math.log10(losses.function(p)), size(p["n_units_1"], p["n_units_2"])
 
     def observe(p: Params, rng: np.random.Generator) -> Pair:
-        return math.log10(losses.observe(p, rng)), size(p["n_units_1"], p["n_units_2"])
+        return math.log10(observed(p, rng)), size(p["n_units_1"], p["n_units_2"])
 
     lowest = fcnet_means(folder, task).min(axis=tuple(range(len(AXES) - 2)))  # of all networks of these two widths
     widths = AXES[-1].choices
