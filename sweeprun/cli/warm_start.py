@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweeprun import registry
 from sweeprun.cli.sweeps import names
 from sweeprun.cli.view import short
 from sweeprun.errors import Damaged, SweepFileError, SweepNotFound, near
@@ -48,7 +49,9 @@ def said_of_earlier(plan: Plan) -> Iterator[str]:
     """A sentence about each earlier sweep."""
     for sweep, history in zip(plan.earlier.sweeps, plan.history([]).earlier, strict=True):
         inside, n = len(history.inside), len(history.trials)
-        said = f"{inside} of {n} trials of {sweep.name} lie in this space and inform the search"
+        algorithm = registry.name_of(plan.sampler)
+        use = "inform the search" if plan.sampler.learns_from_earlier else f"{algorithm} does not learn from them"
+        said = f"{inside} of {n} trials of {sweep.name} lie in this space and {use}"
         yield said if inside == n else f"{said}; {_outside(history, sweep)}"
 
 

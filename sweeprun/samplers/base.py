@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,9 @@ from sweeprun.trials import Suggestion
 
 class Sampler(BaseModel, ABC):
     """Which configuration next. What must be remembered is written into the notes of the suggestion."""
+
+    learns_from_earlier: ClassVar[bool] = False
+    """Whether it looks at `history.earlier`, what earlier sweeps have shown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from pydantic import Field
@@ -48,6 +48,8 @@ class GPSampler(Sampler):
 
         algorithm: gp
     """
+
+    learns_from_earlier: ClassVar[bool] = True
 
     startup: int = Field(default=8, ge=1, description="the first so many trials are random, balanced over branches")
     seconds: float | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from pydantic import Field
@@ -47,6 +47,8 @@ class TPESampler(Sampler):
 
         algorithm: tpe
     """
+
+    learns_from_earlier: ClassVar[bool] = True
 
     startup: int = Field(default=10, ge=1, description="the first so many trials are random, balanced over branches")
     candidates: int = Field(default=24, ge=1, description="configurations drawn for each suggestion; more is greedier")

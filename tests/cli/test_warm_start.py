@@ -59,12 +59,12 @@ def there(name: str) -> Sweep:
 NARROWER = "parameters: {lr: {min: 1e-3, max: 1e-1, log: true}, opt: [sgd, adam]}"
 
 
-def learner(*more: str, warm_start: str = "{from: [a]}") -> Path:
+def learner(*more: str, warm_start: str = "{from: [a]}", algorithm: str = "tpe") -> Path:
     """A file in whose space only some of the six trials lie."""
     head, _, rest = FILE.partition("parameters:")
-    tail = rest.partition("algorithm:")[2]
+    tail = rest.partition("algorithm: random")[2]
     path = Path("b.yaml")
-    path.write_text(f"{head}{NARROWER}\nalgorithm:{tail}warm_start: {warm_start}\n" + "\n".join(more))
+    path.write_text(f"{head}{NARROWER}\nalgorithm: {algorithm}{tail}warm_start: {warm_start}\n" + "\n".join(more))
     return path
 
 
@@ -99,6 +99,11 @@ def test_a_value_outside_the_space_is_refused_where_it_stands(taught: Sweep, swe
         assert "b.yaml:10:23: warm_start.first.0.lr: lr = 5 is not allowed" in done.err
         assert "lr is {'min': 0.0001, 'max': 0.1, 'log': True}" in done.err
     assert not Path("sweeps/b").exists()
+
+
+def test_an_algorithm_that_does_not_learn_from_earlier_sweeps_says_so(taught: Sweep, sweeprun: Command) -> None:
+    said = sweeprun("check", learner(algorithm="random")).out
+    assert f"{len(inside(taught))} of 6 trials of a lie in this space and random does not learn from them" in said
 
 
 def test_an_earlier_sweep_informs_the_search_as_far_as_it_lies_in_the_space(taught: Sweep, sweeprun: Command) -> None:
