@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import le
 
 from sweeprun.objective import Objective
 from sweeprun.trials import Trial
@@ -27,8 +28,9 @@ def excess(objectives: Sequence[Objective], trial: Trial) -> float:
 
 def feasible(objectives: Sequence[Objective], trial: Trial) -> bool | None:
     """Whether all its values are finite and within their limits; None while one is missing."""
-    missing = any(map(math.isnan, losses(objectives, trial)))
-    return None if missing else excess(objectives, trial) == 0
+    beyond = excess(objectives, trial)
+    missing = beyond == math.inf and any(map(math.isnan, losses(objectives, trial)))
+    return None if missing else beyond == 0
 
 
 class Front:
@@ -40,8 +42,12 @@ class Front:
     def __init__(self, objectives: Sequence[Objective], trials: Sequence[Trial] = ()):
         self.objectives = tuple(objectives)
         self.members: dict[Losses, list[int]] = {}
-        for trial in trials:
-            self.add(trial)
+        # In this order none that comes later beats an earlier one.
+        for new, trial in sorted(((losses(objectives, trial), trial) for trial in trials), key=lambda each: each[0]):
+            if new in self.members:
+                self.members[new].append(trial.number)
+            elif self.improved_by(trial):
+                self.members[new] = [trial.number]
 
     def __len__(self) -> int:
         return sum(map(len, self.members.values()))
@@ -53,8 +59,9 @@ class Front:
         """Whether `trial` is feasible and, beside each member, better by more than `min_delta` in some objective."""
         if excess(self.objectives, trial) > 0:
             return False
-        new = losses(self.objectives, trial)
-        return not any(all(a - b <= min_delta for a, b in zip(old, new, strict=True)) for old in self.members)
+        reach = tuple(loss + min_delta for loss in losses(self.objectives, trial))
+        # The newest first: of two objectives, added in order, it alone would have to be asked.
+        return not any(all(map(le, old, reach)) for old in reversed(self.members))
 
     def add(self, trial: Trial) -> bool:
         """Take `trial` in where none beats it; whether it improved the front, which an equal of a member does not."""
@@ -64,7 +71,7 @@ class Front:
             return False
         improved = self.improved_by(trial)
         if improved:
-            beaten = [old for old in self.members if all(b <= a for a, b in zip(old, new, strict=True))]
+            beaten = [old for old in self.members if all(map(le, new, old))]
             for old in beaten:
                 del self.members[old]
             self.members[new] = [trial.number]
