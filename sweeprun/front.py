@@ -42,12 +42,12 @@ class Front:
     def __init__(self, objectives: Sequence[Objective], trials: Sequence[Trial] = ()):
         self.objectives = tuple(objectives)
         self.members: dict[Losses, list[int]] = {}
-        # In this order none that comes later beats an earlier one.
-        for new, trial in sorted(((losses(objectives, trial), trial) for trial in trials), key=lambda each: each[0]):
+        within = ((losses(objectives, trial), trial.number) for trial in trials if excess(objectives, trial) == 0)
+        for new, number in sorted(within):  # in this order none that comes later beats an earlier one
             if new in self.members:
-                self.members[new].append(trial.number)
-            elif self.improved_by(trial):
-                self.members[new] = [trial.number]
+                self.members[new].append(number)
+            elif not self._matches(new):
+                self.members[new] = [number]
 
     def __len__(self) -> int:
         return sum(map(len, self.members.values()))
@@ -57,11 +57,8 @@ class Front:
 
     def improved_by(self, trial: Trial, min_delta: float = 0.0) -> bool:
         """Whether `trial` is feasible and, beside each member, better by more than `min_delta` in some objective."""
-        if excess(self.objectives, trial) > 0:
-            return False
         reach = tuple(loss + min_delta for loss in losses(self.objectives, trial))
-        # The newest first: of two objectives, added in order, it alone would have to be asked.
-        return not any(all(map(le, old, reach)) for old in reversed(self.members))
+        return excess(self.objectives, trial) == 0 and not self._matches(reach)
 
     def add(self, trial: Trial) -> bool:
         """Take `trial` in where none beats it; whether it improved the front, which an equal of a member does not."""
@@ -76,3 +73,7 @@ class Front:
                 del self.members[old]
             self.members[new] = [trial.number]
         return improved
+
+    def _matches(self, reach: Losses) -> bool:
+        """Whether a member is at least as good in all objectives. The newest is the likeliest to be."""
+        return any(all(map(le, old, reach)) for old in reversed(self.members))
