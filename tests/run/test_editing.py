@@ -67,7 +67,7 @@ def test_a_metric_that_no_trial_reported_would_leave_all_without_a_value(trained
 
 def test_a_second_metric_must_have_been_reported_and_leaves_the_values_as_they_are(trained):
     check(trained, "metric=null", "metrics=[loss, acc]")
-    with pytest.raises(SweepFileError, match="metrics: none of the trials that have values, .*, has reported f1"):
+    with pytest.raises(SweepFileError, match=r"metrics: none of the trials that have values, .*, has reported f1"):
         check(trained, "metric=null", "metrics=[loss, f1]")
 
 
