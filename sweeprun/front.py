@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import le
 
 from sweeprun.objective import Objective
 from sweeprun.trials import Trial
@@ -27,8 +28,9 @@ def excess(objectives: Sequence[Objective], trial: Trial) -> float:
 
 def feasible(objectives: Sequence[Objective], trial: Trial) -> bool | None:
     """Whether all its values are finite and within their limits; None while one is missing."""
-    missing = any(map(math.isnan, losses(objectives, trial)))
-    return None if missing else excess(objectives, trial) == 0
+    beyond = excess(objectives, trial)
+    missing = beyond == math.inf and any(map(math.isnan, losses(objectives, trial)))
+    return None if missing else beyond == 0
 
 
 class Front:
@@ -40,8 +42,12 @@ class Front:
     def __init__(self, objectives: Sequence[Objective], trials: Sequence[Trial] = ()):
         self.objectives = tuple(objectives)
         self.members: dict[Losses, list[int]] = {}
-        for trial in trials:
-            self.add(trial)
+        within = ((losses(objectives, trial), trial.number) for trial in trials if excess(objectives, trial) == 0)
+        for new, number in sorted(within):  # in this order none that comes later beats an earlier one
+            if new in self.members:
+                self.members[new].append(number)
+            elif not self._matches(new):
+                self.members[new] = [number]
 
     def __len__(self) -> int:
         return sum(map(len, self.members.values()))
@@ -51,10 +57,8 @@ class Front:
 
     def improved_by(self, trial: Trial, min_delta: float = 0.0) -> bool:
         """Whether `trial` is feasible and, beside each member, better by more than `min_delta` in some objective."""
-        if excess(self.objectives, trial) > 0:
-            return False
-        new = losses(self.objectives, trial)
-        return not any(all(a - b <= min_delta for a, b in zip(old, new, strict=True)) for old in self.members)
+        reach = tuple(loss + min_delta for loss in losses(self.objectives, trial))
+        return excess(self.objectives, trial) == 0 and not self._matches(reach)
 
     def add(self, trial: Trial) -> bool:
         """Take `trial` in where none beats it; whether it improved the front, which an equal of a member does not."""
@@ -64,8 +68,12 @@ class Front:
             return False
         improved = self.improved_by(trial)
         if improved:
-            beaten = [old for old in self.members if all(b <= a for a, b in zip(old, new, strict=True))]
+            beaten = [old for old in self.members if all(map(le, new, old))]
             for old in beaten:
                 del self.members[old]
             self.members[new] = [trial.number]
         return improved
+
+    def _matches(self, reach: Losses) -> bool:
+        """Whether a member is at least as good in all objectives. The newest is the likeliest to be."""
+        return any(all(map(le, old, reach)) for old in reversed(self.members))

@@ -88,6 +88,12 @@ def test_what_a_trial_adds_is_an_improvement_and_an_equal_one_is_none() -> None:
     assert (len(grown), grown.members) == (1, {(-0.6, 30.0): [4]})
 
 
+def test_an_equal_trial_that_is_added_later_is_a_member_too() -> None:
+    grown = Front(TWO, [trial(0, acc=0.5, ms=50.0)])
+    grown.add(trial(3, acc=0.5, ms=50.0))
+    assert (len(grown), trial(3, acc=0.5, ms=50.0) in grown) == (2, True)
+
+
 def test_an_improvement_may_have_to_be_so_large() -> None:
     made = Front(TWO, [trial(acc=0.5, ms=50.0)])
     assert made.improved_by(trial(1, acc=0.5, ms=49.0), 0.5)

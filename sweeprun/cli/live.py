@@ -106,7 +106,7 @@ class Lines:
         while not ended.wait(max(0.0, self._said + HEARTBEAT_S - time.monotonic())):
             if time.monotonic() - self._said >= HEARTBEAT_S:
                 history = self._history()
-                self._say(f"{_progress(self._plan(), history.trials)}; {_totals(history)}")
+                self._say(f"{_progress(self._plan(), history.trials)}; {_totals(history, _best(history))}")
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
@@ -123,6 +123,7 @@ class LiveTable:
         self._name, self._plan, self._history = name, plan, history
         self._device: dict[int, str] = {}
         self._failures = Failures(kept_as)
+        self._best: tuple[int, str] = (0, "")  # of so many complete trials
         self.notice = ""
 
     def show(self, event: Event) -> None:
@@ -142,8 +143,15 @@ class LiveTable:
         room = max(3, size.lines - _AROUND)
         more = [Text(f"and {len(running) - room} more")] if len(running) > room else []
         table = self._table(history, running[:room], size.columns)
-        heading = Text(f"{self._name}: {_progress(self._plan(), history.trials)}\n{_totals(history)}")
+        heading = Text(f"{self._name}: {_progress(self._plan(), history.trials)}\n{self._totals(history)}")
         return Group(heading, table, *more, Text(self.notice))
+
+    def _totals(self, history: History) -> str:
+        """As elsewhere; the best are looked for when a trial has completed, and not each time that this is drawn."""
+        n_complete = sum(trial.state is TrialState.COMPLETE for trial in history.trials)
+        if n_complete != self._best[0]:
+            self._best = n_complete, _best(history)
+        return _totals(history, self._best[1])
 
     def _table(self, history: History, running: Sequence[Trial], width: int) -> Table:
         from rich.table import Table
@@ -203,15 +211,17 @@ def _started(trial: Trial, space: Space) -> str:
     return f"trial {trial.number} started{again}: {params}"
 
 
-def _totals(history: History) -> str:
-    trials = [trial for trial in history.trials if not trial.damaged]
-    counts = Counter(trial.state for trial in trials)
+def _totals(history: History, best: str) -> str:
+    counts = Counter(trial.state for trial in history.trials if not trial.damaged)
     states = ", ".join(f"{counts[state]} {state}" for state in TrialState if counts[state])
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    best = safe(ranked(history.objectives, complete).in_short)
-    if not best:
-        return states or "no trials yet"
-    return f"{states}; {'best ' if len(history.objectives) == 1 else ''}{best}"
+    return "; ".join(filter(None, (states or "no trials yet", best)))
+
+
+def _best(history: History) -> str:
+    """The best of the complete trials, or their front; empty where there is none."""
+    complete = [trial for trial in history.trials if trial.state is TrialState.COMPLETE]
+    found = safe(ranked(history.objectives, complete).in_short)
+    return f"best {found}" if found and len(history.objectives) == 1 else found
 
 
 def _progress(plan: Plan, trials: Sequence[Trial]) -> str:
