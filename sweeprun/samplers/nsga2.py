@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import final
 
 import numpy as np
@@ -11,16 +10,15 @@ from pydantic import Field
 from sweeprun.evidence import Evidence
 from sweeprun.history import Flags, Floats, History, Integers
 from sweeprun.numerics.pareto import constrained_fronts, crowding
-from sweeprun.samplers._untried import find_rare
+from sweeprun.samplers._cube import Axis, Cube, cube
+from sweeprun.samplers._untried import find_rare, is_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
-from sweeprun.space import CategoricalParameter, Parameter, Space
 from sweeprun.trials import Suggestion
 
 _STARTUP = 10  # random trials, balanced over branches
 _CROSSED = 0.9  # of the children; the others are mutations of one parent
 _ETA = 10.0  # of crossover and mutation: the higher, the closer are children to their parents; 20 in the paper
-_MOST_CELLS = 1000  # between more values than these a mutation finds the next one by itself
 _TRIES = 50  # children that constraints or earlier trials may rule out
 
 
@@ -50,11 +48,10 @@ class NSGA2Sampler(Sampler):
         parents = _survivors(evidence, self.population or min(max(_STARTUP, len(evidence.U) // 10), 100))
         if len(evidence.U) < _STARTUP or len(parents) < 2:
             return RandomSampler().suggest(history, rng)
-        space, tried = history.space, {u.tobytes() for u in evidence.U}
+        box, tried = cube(history.space), {u.tobytes() for u in evidence.U}
         for _ in range(_TRIES):
-            params = space.decode(_child(space, evidence, parents, rng))
-            point = space.encode(params)
-            if point and point[0].tobytes() not in tried and space.satisfies(params):
+            ((u,), _active) = box.settled(_child(box, evidence, parents, rng)[None])
+            if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
                 return Suggestion(params)
         rare = find_rare(history, rng)
         return Suggestion(rare) if rare is not None else None
@@ -71,43 +68,39 @@ def _survivors(evidence: Evidence, n: int) -> Integers:
     return known[np.lexsort((-distances, ranks))[:n]]
 
 
-def _child(space: Space, evidence: Evidence, parents: Integers, rng: np.random.Generator) -> Floats:
+def _child(box: Cube, evidence: Evidence, parents: Integers, rng: np.random.Generator) -> Floats:
     """A point (d,) made of two of the parents, each the better one of two that are drawn."""
     one, other = parents[rng.integers(len(parents), size=(2, 2)).min(axis=1)]
     pair = [one, other if rng.random() < _CROSSED else one]
-    u = _crossed(space, evidence.U[pair], evidence.active[pair], rng)
-    for i in np.flatnonzero(rng.random(len(u)) < 1 / max(1, evidence.active[one].sum())):
-        u[i] = _mutated(space.parameters[i], float(u[i]), rng)
+    u = _crossed(box, evidence.U[pair], evidence.active[pair], rng)
+    for i in np.flatnonzero(rng.random(box.d) < 1 / max(1, evidence.active[one].sum())):
+        u[i] = _mutated(box.axes[i], float(u[i]), rng)
     return u
 
 
-def _crossed(space: Space, U: Floats, active: Flags, rng: np.random.Generator) -> Floats:
+def _crossed(box: Cube, U: Floats, active: Flags, rng: np.random.Generator) -> Floats:
     """A point (d,) between two parents U (2, d); where only one is `active` (2, d) what it has, where none is any."""
-    d = U.shape[1]
-    near = np.where(active.all(axis=0), rng.integers(2, size=d), active.argmax(axis=0))
-    own, others = U[near, np.arange(d)], U[1 - near, np.arange(d)]
-    u = rng.random(d)
-    beta = np.where(u <= 0.5, 2 * u, 1 / (2 - 2 * u)) ** (1 / (_ETA + 1))  # the spread factor of Deb and Agrawal
+    both, places = active.all(axis=0), np.arange(box.d)
+    near = np.where(both, rng.integers(2, size=box.d), active.argmax(axis=0))
+    own, others = U[near, places], U[1 - near, places]
+    r = rng.random(box.d)
+    beta = np.where(r <= 0.5, 2 * r, 1 / (2 - 2 * r)) ** (1 / (_ETA + 1))  # the spread factor of Deb and Agrawal
     mixed = np.clip(((1 + beta) * own + (1 - beta) * others) / 2, 0.0, 1.0)
-    whole = ~active.all(axis=0) | np.array([_unordered(parameter) for parameter in space.parameters], dtype=bool)
-    return np.asarray(np.where(active.any(axis=0), np.where(whole, own, mixed), rng.random(d)))
+    numbers = np.array([not axis.categorical for axis in box.axes], dtype=bool)
+    child = np.where(both & numbers, mixed, own)
+    return np.asarray(np.where(active.any(axis=0), child, rng.random(box.d)))
 
 
-def _mutated(parameter: Parameter, u: float, rng: np.random.Generator) -> float:
-    """A polynomial step from `u`, to another cell at least where the parameter has few; any cell of unordered ones."""
-    if _unordered(parameter):
-        return float(rng.random())
+def _mutated(axis: Axis, u: float, rng: np.random.Generator) -> float:
+    """A polynomial step from `u`, to another cell at least where there are any; anywhere where they have no order."""
     r = rng.random()
+    if axis.categorical:
+        return r
     step: float = (2 * r) ** (1 / (_ETA + 1)) - 1 if r < 0.5 else 1 - (2 - 2 * r) ** (1 / (_ETA + 1))
     moved = min(max(u + step, 0.0), 1.0)
-    if parameter.size is None or parameter.size > _MOST_CELLS or parameter.edges is None:
+    if axis.points is None:
         return moved
-    edges = parameter.edges
-    was, now = (bisect_right(edges, at, 1, parameter.size) - 1 for at in (u, moved))
+    was, now = axis.cells(np.array([u, moved]))
     if now == was:
-        now = min(max(was + (1 if step > 0 else -1), 0), parameter.size - 1)
-    return float(edges[now] + edges[now + 1]) / 2
-
-
-def _unordered(parameter: Parameter) -> bool:
-    return isinstance(parameter, CategoricalParameter) and not parameter.ordered
+        now = min(max(was + (1 if step > 0 else -1), 0), len(axis.points) - 1)
+    return float(axis.points[now])
