@@ -86,7 +86,7 @@ def test_settings_carry_defaults_and_rules() -> None:
 def test_an_unknown_name_is_refused_with_the_list_and_the_nearest() -> None:
     error = refusal("sampler", "sobl")
     assert "'sobl'" in error.message
-    assert "grid, random, sobol" in error.message
+    assert "grid, nsga2, random, sobol" in error.message
     assert error.hint == "did you mean 'sobol'?"
 
 

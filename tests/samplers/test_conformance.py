@@ -313,11 +313,12 @@ def test_it_is_not_worse_than_random_on_a_quadratic(name: str) -> None:
 
 
 def covered(name: str, seed: int) -> float:
-    """The hypervolume after 60 trials of a problem in the manner of ZDT1: the front is where all but `x` are zero."""
+    """The hypervolume after 60 trials of a problem in the manner of ZDT1, whose front is anywhere along `x`."""
     space = Space([choice(FloatParameter(each, 0.0, 1.0)) for each in ("x", "y", "z")])
+    optimum = np.random.default_rng([98, seed]).random(2)
 
     def tell(params: Params, number: int) -> dict[str, Any]:
-        g = 1 + 4 * (params["y"] + params["z"])
+        g = 1 + 4 * (abs(params["y"] - optimum[0]) + abs(params["z"] - optimum[1]))
         return completes(params["x"], other=g - math.sqrt(g * params["x"]))
 
     objectives = (Objective("loss"), Objective("other"))
@@ -327,10 +328,8 @@ def covered(name: str, seed: int) -> float:
 
 @pytest.mark.parametrize("name", ["nsga2", "tpe"])
 def test_it_covers_more_of_two_objectives_than_random(name: str) -> None:
-    seeds = range(5)
-    gained = [covered(name, seed) - covered("random", seed) for seed in seeds]
-    assert np.mean(gained) > 0.15  # of 3.0 at most, of which random search covers 2.0
-    assert min(gained) > 0
+    gained = [covered(name, seed) - covered("random", seed) for seed in range(8)]
+    assert np.mean(gained) > 0.1  # random search covers 2.3, the whole front 3.0
 
 
 def suggestions(name: str) -> str:
