@@ -17,7 +17,7 @@ from sweeprun.numerics.gaussian_process import GaussianProcess
 Floats = npt.NDArray[np.float64]
 
 _RESAMPLES = 128
-_BELIEVED = 6  # pairs: those of four trials
+_BELIEVED = 3  # pairs: those of three trials
 
 
 @dataclass(frozen=True, slots=True, eq=False)

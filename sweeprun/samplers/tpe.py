@@ -24,7 +24,7 @@ from sweeprun.trials import Suggestion
 _LEAST_GOOD = 3  # with fewer good points a branch has no shape of its own yet
 _MOST_GOOD = 25
 _ROUNDS = 8  # of draws, where constraints or earlier trials rule out most of them
-_FADING = 20  # trials after which an earlier sweep that agrees in everything counts half
+_FADING = 4  # trials after which an earlier sweep that agrees in everything counts half
 
 
 @final
@@ -56,10 +56,13 @@ class TPESampler(Sampler):
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
         earlier = [Evidence.of(each) for each in history.earlier if each.inside]
-        if not history.space.parameters or (len(history.inside) < self.startup and not earlier):
+        beginning = len(history.inside) < self.startup
+        if not history.space.parameters or (beginning and not earlier):
             return RandomSampler().suggest(history, rng)
         box, evidence = cube(history.space), Evidence.of(history)
         search = _Search.of(box, evidence, earlier, self.gamma)
+        if beginning and not search.shares[1:].any():  # all earlier sweeps mislead
+            return RandomSampler().suggest(history, rng)
         tried = {u.tobytes() for u in evidence.U}
         for _ in range(_ROUNDS):
             U, active = box.settled(search.draw(rng, self.candidates))

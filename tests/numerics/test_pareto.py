@@ -89,16 +89,16 @@ def test_where_all_break_a_limit_they_go_by_their_violation() -> None:
     assert constrained_fronts(Y, np.array([math.inf, 10.0])).tolist() == [1, 0, 2, 1]
 
 
-def test_violations_are_summed_in_standard_deviations_whatever_the_units() -> None:
-    Y, limits = rows((3, 0), (0, 3), (1, 1), (2, 2)), np.array([1.0, 1.0])
-    expected = [2 / np.std(Y[:, 0]), 2 / np.std(Y[:, 1]), 0, 1 / np.std(Y[:, 0]) + 1 / np.std(Y[:, 1])]
+def test_violations_are_shares_of_the_limits_added_up_whatever_the_units() -> None:
+    Y, limits = rows((3, 0), (0, 3), (1, 1), (2, 5)), np.array([1.0, -4.0])
+    expected = [2 + 1, 7 / 4, 5 / 4, 1 + 9 / 4]
     assert violations(Y, limits) == pytest.approx(expected)
     units = np.array([1e-3, 1e6])
     assert violations(Y * units, limits * units) == pytest.approx(expected)
 
 
-def test_violations_of_an_objective_that_never_varies_or_is_infinite_are_told_apart() -> None:
-    assert violations(rows((5,), (5,)), np.array([1.0])).tolist() == [4, 4]
+def test_violations_of_a_limit_of_0_are_counted_as_they_are_and_infinite_ones_are_told_apart() -> None:
+    assert violations(rows((5,), (-5,)), np.array([0.0])).tolist() == [5, 0]
     assert violations(rows((-math.inf,), (math.inf,), (0,)), np.array([1.0])).tolist() == [0, math.inf, 0]
 
 
