@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import gcd
 from typing import Self
 
 import numpy as np
 
-from sweeprun.history import History
-from sweeprun.trials import Params
+from sweeprun.history import Floats, History
+from sweeprun.trials import Params, Suggestion
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -61,6 +62,17 @@ def is_new(params: Params, history: History) -> bool:
     """Whether it may be tried: it satisfies the constraints and, in a finite space, no trial has it."""
     space = history.space
     return space.satisfies(params) and (space.continuous is not None or space.key(params) not in history.keys)
+
+
+def first_new(history: History, points: Iterable[Floats], rng: np.random.Generator) -> Suggestion | None:
+    """The first of these points (d,), as Space.encode has them, that may be tried and no trial has; where none of them
+    may, what is found by luck."""
+    tried = {u.tobytes() for u in history.points[0]}
+    for u in points:
+        if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
+            return Suggestion(params)
+    rare = find_rare(history, rng)
+    return Suggestion(rare) if rare is not None else None
 
 
 def find_rare(history: History, rng: np.random.Generator) -> Params | None:

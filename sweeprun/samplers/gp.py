@@ -17,10 +17,10 @@ from sweeprun.numerics.boxes import undominated
 from sweeprun.samplers._ascent import around, ascended
 from sweeprun.samplers._cube import Cube, cube
 from sweeprun.samplers._surrogate import Surrogate, Thrift, is_enough
-from sweeprun.samplers._untried import find_rare, is_new
+from sweeprun.samplers._untried import first_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
-from sweeprun.trials import Params, Suggestion
+from sweeprun.trials import Suggestion
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -66,22 +66,18 @@ class GPSampler(Sampler):
         if not history.space.parameters or not (begun or earlier):
             return RandomSampler().suggest(history, rng)
         with _linear_algebra().limit(limits=1, user_api="blas"):
-            found = self._best(history, evidence, earlier, rng)
-        return Suggestion(found) if found is not None else None
+            return first_new(history, self._candidates(history, evidence, earlier, rng), rng)
 
 
-    def _best(
+    def _candidates(
         self, history: History, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator
-    ) -> Params | None:
+    ) -> Floats:
+        """Points (m, d), the best first."""
         box = cube(history.space)
         surrogate = Surrogate.of(box, evidence, earlier, rng)
         score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2], self._thrift(box, history, evidence))
         starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
-        tried = {u.tobytes() for u in evidence.U}
-        for u in ascended(score, box, starts, rng):
-            if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
-                return params
-        return find_rare(history, rng)
+        return ascended(score, box, starts, rng)
 
     def _thrift(self, box: Cube, history: History, evidence: Evidence) -> Thrift | None:
         """What a trial costs, as far as that matters."""

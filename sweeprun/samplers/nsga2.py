@@ -11,7 +11,7 @@ from sweeprun.evidence import Evidence
 from sweeprun.history import Flags, Floats, History, Integers
 from sweeprun.numerics.pareto import constrained_fronts, crowding
 from sweeprun.samplers._cube import Axis, Cube, cube
-from sweeprun.samplers._untried import find_rare, is_new
+from sweeprun.samplers._untried import first_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import Suggestion
@@ -48,13 +48,9 @@ class NSGA2Sampler(Sampler):
         parents = _survivors(evidence, self.population or min(max(_STARTUP, len(evidence.U) // 10), 100))
         if len(evidence.U) < _STARTUP or len(parents) < 2:
             return RandomSampler().suggest(history, rng)
-        box, tried = cube(history.space), {u.tobytes() for u in evidence.U}
-        for _ in range(_TRIES):
-            ((u,), _active) = box.settled(_child(box, evidence, parents, rng)[None])
-            if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
-                return Suggestion(params)
-        rare = find_rare(history, rng)
-        return Suggestion(rare) if rare is not None else None
+        box = cube(history.space)
+        children = (box.settled(_child(box, evidence, parents, rng)[None])[0][0] for _ in range(_TRIES))
+        return first_new(history, children, rng)
 
 
 def _survivors(evidence: Evidence, n: int) -> Integers:

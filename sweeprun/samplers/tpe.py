@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self, final
 
@@ -16,7 +16,7 @@ from sweeprun.numerics import parzen
 from sweeprun.numerics.ensemble import agreement
 from sweeprun.numerics.parzen import Mixture
 from sweeprun.samplers._cube import Cube, cube
-from sweeprun.samplers._untried import find_rare, is_new
+from sweeprun.samplers._untried import first_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import Suggestion
@@ -63,14 +63,13 @@ class TPESampler(Sampler):
         search = _Search.of(box, evidence, earlier, self.gamma)
         if beginning and not search.shares[1:].any():  # all earlier sweeps mislead
             return RandomSampler().suggest(history, rng)
-        tried = {u.tobytes() for u in evidence.U}
+        return first_new(history, self._candidates(box, search, rng), rng)
+
+    def _candidates(self, box: Cube, search: _Search, rng: np.random.Generator) -> Iterator[Floats]:
+        """Points (d,) round by round, in each the best first."""
         for _ in range(_ROUNDS):
             U, active = box.settled(search.draw(rng, self.candidates))
-            for u in U[np.argsort(-search.score(U, active), kind="stable")]:
-                if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
-                    return Suggestion(params)
-        rare = find_rare(history, rng)
-        return Suggestion(rare) if rare is not None else None
+            yield from U[np.argsort(-search.score(U, active), kind="stable")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
