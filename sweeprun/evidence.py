@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,6 +15,7 @@ from sweeprun.objective import Objective
 from sweeprun.trials import Trial, TrialState
 
 _ENOUGH = 8  # trials that must have come as far as a step for losses to be compared there
+_HUGE = 1e100
 _PARTIAL = frozenset({TrialState.PRUNED, TrialState.PAUSED, TrialState.RUNNING})
 
 CurveOf = Callable[[Trial], LossCurve]  # of one objective
@@ -47,7 +49,7 @@ class Evidence:
             for objective in history.objectives
         ]
         limits = np.array([objective.loss_limit for objective in history.objectives])
-        return cls(U[first], active[first], np.column_stack(columns), limits)
+        return cls(U[first], active[first], _measurable(np.column_stack(columns)), _measurable(limits))
 
     @property
     def losses(self) -> Floats:
@@ -64,11 +66,26 @@ class Evidence:
         return pareto.merits(self.Y, self.limits)
 
 
+def _measurable(losses: Floats) -> Floats:
+    """The same with finite ones so far from the end of the floats that models may square and add them."""
+    return np.where(np.isfinite(losses), np.clip(losses, -_HUGE, _HUGE), losses)
+
+
 def durations(history: History) -> Floats:
     """The mean seconds (n,) that complete trials took, in the order of Evidence; NaN where none was timed."""
     complete = (trial.seconds if trial.state is TrialState.COMPLETE else 0.0 for trial in history.inside)
     seconds, group = np.array([each or np.nan for each in complete]), _configurations(history.points[0])
     return _mean_levels(seconds, group, int(group.max(initial=-1)) + 1)
+
+
+def elapsed(history: History) -> float:
+    """The seconds during which trials ran, however many at once."""
+    runs = sorted((run.started, run.seconds or 0.0) for trial in history.trials for run in trial.runs)
+    total, until = 0.0, -math.inf
+    for started, seconds in runs:
+        total += max(0.0, started + seconds - max(started, until))
+        until = max(until, started + seconds)
+    return total
 
 
 def _configurations(U: Floats) -> Integers:

@@ -110,7 +110,7 @@ def fit(Z: Floats, owner: Integers, y: Floats, prior: Prior) -> Floats:
     return _fit(Z.tobytes(), Z.shape, owner.tobytes(), y.tobytes(), prior)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _fit(Z: bytes, shape: tuple[int, int], owner: bytes, y: bytes, prior: Prior) -> Floats:
     from scipy.optimize import minimize
 
@@ -125,8 +125,9 @@ def _fit(Z: bytes, shape: tuple[int, int], owner: bytes, y: bytes, prior: Prior)
         minimize(_objective, start, (D, observed, means, deviations), "L-BFGS-B", True, bounds=bounds, options=options)
         for start in starts
     ]
-    best = min(results, key=lambda result: float(result.fun))
-    return np.asarray(best.x, dtype=np.float64)
+    best = np.asarray(min(results, key=lambda result: float(result.fun)).x, dtype=np.float64)
+    best.flags.writeable = False  # it is kept
+    return best
 
 
 def _objective(theta: Floats, D: Floats, y: Floats, means: Floats, deviations: Floats) -> tuple[float, Floats]:

@@ -144,7 +144,10 @@ def _within_fronts(Y: Floats, ranks: Integers) -> Floats:
 
 
 def _added(front: Floats) -> Floats:
-    return contributions(front, reference_point(front)) if front.shape[1] <= _MOST_EXACT else crowding(front)
+    if front.shape[1] > _MOST_EXACT:
+        return crowding(front)
+    scaled = front / (np.abs(front).max(axis=0) + (front == 0).all(axis=0))  # the order is the same in any units
+    return contributions(scaled, reference_point(scaled))
 
 
 def _ranks_of_pairs(x: Floats, y: Floats) -> Integers:

@@ -30,10 +30,14 @@ class Warp:
     deviation: float
 
     @classmethod
-    def of(cls, y: Floats) -> Self:
-        """The map that makes these losses (n,), finite and at least one, as normal as it can."""
+    def of(cls, y: Floats, limit: float = math.inf) -> Self:
+        """The map that makes these losses (n,), finite and at least one, as normal as it can. What is above `limit`
+        stays above it."""
         low, middle, upper = y.min(), np.median(y), np.quantile(y, 0.75)
-        clipped = np.minimum(y, middle + 5 * max(middle - low, upper - middle))
+        highest = middle + 5 * max(middle - low, upper - middle)
+        if limit < y.max():
+            highest = max(highest, limit + 0.1 * max(limit - low, upper - low))
+        clipped = np.minimum(y, highest)
         center, spread = _moments(clipped)
         z = (clipped - center) / spread
         power = float(_POWERS[np.argmax([_likelihood(z, power) for power in _POWERS])])

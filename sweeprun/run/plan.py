@@ -125,10 +125,10 @@ def settled(file: SweepFile) -> SweepFile:
 
 
 def _time(file: SweepFile, algorithm: str) -> dict[str, float]:
-    """The option that tells the gp how long all trials may take together, where time alone is the budget."""
+    """The option that tells the gp how much time there is, where that alone is the budget."""
     if algorithm != "gp" or file.budget.trials is not None or file.budget.wall is None:
         return {}
-    return {"seconds": file.budget.wall * (file.resources.slots or 1)}
+    return {"seconds": file.budget.wall}
 
 
 def _resources(file: SweepFile) -> Resources:

@@ -12,6 +12,7 @@ from sweeprun.samplers._cube import Cube
 _SUMMITS = 6  # points that are improved
 _ROUNDS = 2  # of steps to neighbours, each after a climb
 _CLIMB = 25  # iterations of L-BFGS over all of them together
+_N_MOVES = 4  # small ones of all numbers at once, among the steps
 _SPREADS = (0.3, 0.1, 0.03)  # deviations of the moves around good points, as shares of the range
 
 
@@ -109,8 +110,8 @@ def _neighbours(cube: Cube, u: Floats, rng: np.random.Generator) -> Floats:
     """u (d,) itself, with each other choice, each value one step away, and a few small moves; what becomes active by
     that is drawn."""
     active = cube.active(u[None])[0]
-    base = np.where(active, u, rng.random(cube.d))
-    rows = [base]
+    moved = np.clip(u + _SPREADS[-1] * rng.standard_normal((_N_MOVES, cube.d)), 0.0, 1.0)
+    rows = [u, *np.where(active & cube.numbers, moved, u)]
     for i in np.flatnonzero(active):
         axis = cube.axes[i]
         if axis.points is None:

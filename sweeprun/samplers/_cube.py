@@ -12,6 +12,7 @@ from sweeprun.space import CategoricalParameter, Parameter, Space
 from sweeprun.space.tree import INACTIVE
 
 _MOST_CELLS = 64  # more values that are ordered are as good as a continuum, and a kernel over them costs less as one
+_MOST_MASKS = 10_000  # that are kept
 _ARC = np.pi / 2  # radians from one end of a conditional range to the other, on a circle where that way is 1
 
 
@@ -85,6 +86,8 @@ class Cube:
             point = self.space.encode(self.space.decode(u))
             mask = point[1] if point else np.zeros(self.d, dtype=bool)
             if not self.numbers[list(self.space.gates)].any():
+                if len(self._masks) >= _MOST_MASKS:
+                    self._masks.clear()
                 self._masks[key.tobytes()] = mask
         return mask
 

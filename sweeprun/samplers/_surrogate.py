@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from sweeprun.evidence import Evidence
-from sweeprun.history import Floats, Integers
+from sweeprun.history import Flags, Floats, Integers
 from sweeprun.numerics import gaussian_process, pareto
 from sweeprun.numerics.ensemble import Ensemble, rank_weights
 from sweeprun.numerics.gaussian_process import GaussianProcess, Prior
@@ -24,9 +24,12 @@ _GROWTH = 1.15
 _MOST_POINTS = 250  # of one process: its cost grows with the cube of them
 _FAILED, _FINISHED = 1.0, -1.0
 _SAME = 0.01  # of a logarithm: times that differ by less are the same
-_HUGE = 1e100  # a loss whose square is a float
+_MOST_FAILED = 100  # that are believed to be bad; where trials fail is modelled from more of them
+_MOST_ON_FRONT = (1, 60, 18, 8)  # of one, two ... objectives: the boxes that a front leaves grow with the power of them
+_BEST = -1e100  # a loss of minus infinity as a number that may be squared
 
 Model = GaussianProcess | Ensemble
+Array = TypeVar("Array", Floats, Integers)
 
 
 def is_enough(evidence: Evidence) -> bool:
@@ -37,13 +40,13 @@ def is_enough(evidence: Evidence) -> bool:
 @dataclass(frozen=True, slots=True, eq=False)
 class Surrogate:
     """`objectives` are models of the m warped losses, as if what runs had come out as they expect, and what failed no
-    better than what is there. `failure` is above 0 where trials fail; None where none has. `means` (k, m) are what the
-    models expect of what was tried; what counts as improvement lies below `reference` (m,). `good` (g, d) are the best
-    points."""
+    better than what is there. `failure` is above 0 where trials fail; None where none has. `front` (k, m) is what the
+    models expect of the best that was tried; what counts as improvement lies below `reference` (m,). `good` (g, d) are
+    the best points."""
 
     objectives: tuple[Model, ...]
     failure: GaussianProcess | None
-    means: Floats
+    front: Floats
     reference: Floats
     good: Floats
 
@@ -55,20 +58,23 @@ class Surrogate:
         Z, failed = cube.features(evidence.U, evidence.active), evidence.merits == np.inf
         open_ = np.isnan(evidence.merits) if enough else ~failed
         models = [
-            _joined([fit.processes[j] for fit in fits], enough, rng).believing(Z[open_])
-            for j in range(len(evidence.limits))
+            # Earlier sweeps are right about the order at best, and a limit is no matter of order.
+            _joined([fit.processes[j] for fit in (fits if limit == np.inf or not enough else fits[-1:])], enough, rng)
+            for j, limit in enumerate(evidence.limits)
         ]
+        models = [model.believing(Z[open_]) for model in models]
         tried = Z[~failed] if np.any(~failed) else fits[-1].Z
         means = np.column_stack([model.predict(tried)[0] for model in models])
-        reference = _reference(means, fits[-1].limits)
+        front, reference = _front(means), _reference(means, fits[-1].limits)
+        Z_failed = _spaced(Z[failed], _MOST_FAILED)
         objectives = tuple(
-            model.believing(Z[failed], at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
+            model.believing(Z_failed, at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
         )
-        return cls(objectives, _failing(cube, evidence), means, reference, np.vstack([fit.good for fit in fits]))
+        return cls(objectives, _failing(cube, evidence), front, reference, np.vstack([fit.good for fit in fits]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Thrift:
+class Cost:
     """What time is worth: `process` is of the standardised logarithms of seconds, `weight` what one of them counts."""
 
     process: GaussianProcess
@@ -83,12 +89,9 @@ class Thrift:
         if len(logs) < LEAST_KNOWN or left <= 0 or logs.std() < _SAME:
             return None
         y = (logs - logs.mean()) / logs.std()
-        Z = cube.features(evidence.U[timed], evidence.active[timed])
-        kept = _kept(y)
-        theta = _fitted(Z[: _n_fitted(len(y))], cube, y[: _n_fitted(len(y))], _prior(evidence))
-        return cls(GaussianProcess(Z[kept], cube.owner, y[kept], theta), left * float(logs.std()))
+        return cls(_process(cube, evidence.U[timed], evidence.active[timed], y, y), left * float(logs.std()))
 
-    def price(self, Z: Floats) -> Floats:
+    def predict(self, Z: Floats) -> Floats:
         """What the logarithm of the time at features Z (q, p) counts, up to a constant: (q,)."""
         return self.weight * self.process.predict(Z)[0]
 
@@ -111,14 +114,27 @@ class _Fit:
     @classmethod
     def of(cls, cube: Cube, evidence: Evidence) -> Self:
         known = np.flatnonzero(evidence.merits < np.inf)
-        Z = cube.features(evidence.U[known], evidence.active[known])
-        columns = np.clip(evidence.Y[known], -_HUGE, _HUGE).T
-        warps = [Warp.of(losses) for losses in columns]
-        prior = _prior(evidence)
-        processes = (_modelled(Z, cube, losses, warp, prior) for losses, warp in zip(columns, warps, strict=True))
-        limits = [warp.bound(limit) for warp, limit in zip(warps, evidence.limits, strict=True)]
+        U, active = evidence.U[known], evidence.active[known]
+        columns, limits = np.maximum(evidence.Y[known], _BEST).T, evidence.limits.tolist()
+        warps = [Warp.of(losses, limit) for losses, limit in zip(columns, limits, strict=True)]
+        n_fitted = _n_fitted(len(known))
+        processes = tuple(
+            _process(cube, U, active, Warp.of(losses[:n_fitted], limit)(losses[:n_fitted]), warp(losses))
+            for losses, limit, warp in zip(columns, limits, warps, strict=True)
+        )
+        bounds = np.array([warp.bound(limit) for warp, limit in zip(warps, limits, strict=True)])
         best = known[np.argsort(evidence.merits[known], kind="stable")[:_N_GOOD]]
-        return cls(tuple(processes), np.array(limits), Z, evidence.U[best])
+        return cls(processes, bounds, cube.features(U, active), evidence.U[best])
+
+
+def _front(means: Floats) -> Floats:
+    """The rows of `means` (n, m) that no other one dominates; of many those that add most."""
+    front = np.unique(means[pareto.fronts(means) == 0], axis=0)
+    m = means.shape[1]
+    most = _MOST_ON_FRONT[min(m, len(_MOST_ON_FRONT)) - 1]
+    if len(front) <= most:
+        return front
+    return front[np.argsort(pareto.merits(front, np.full(m, np.inf)), kind="stable")[:most]]
 
 
 def _reference(means: Floats, limits: Floats) -> Floats:
@@ -130,10 +146,6 @@ def _reference(means: Floats, limits: Floats) -> Floats:
         return np.asarray(np.minimum(means.max(axis=0), limits))
     margin = np.maximum(0.1 * np.ptp(front, axis=0), 0.1) if means.shape[1] > 1 else 0.0
     return np.asarray(np.minimum(front.max(axis=0) + margin, limits))
-
-
-def _prior(evidence: Evidence) -> Prior:
-    return Prior(float(evidence.active.sum(axis=1).mean()))
 
 
 def _joined(processes: Sequence[GaussianProcess], with_own: bool, rng: np.random.Generator) -> Model:
@@ -148,30 +160,23 @@ def _joined(processes: Sequence[GaussianProcess], with_own: bool, rng: np.random
     return Ensemble(tuple(processes), rank_weights(predicted, own.y, rng))
 
 
-def _modelled(Z: Floats, cube: Cube, losses: Floats, warp: Warp, prior: Prior) -> GaussianProcess:
-    """The process of the warped losses (n,). Its hyperparameters are those of the first so many configurations: between
-    two fits they stay, so that most suggestions need none."""
-    n_fitted = _n_fitted(len(losses))
-    theta = _fitted(Z[:n_fitted], cube, Warp.of(losses[:n_fitted])(losses[:n_fitted]), prior)
-    kept = _kept(losses)
-    return GaussianProcess(Z[kept], cube.owner, warp(losses[kept]), theta)
-
-
 def _failing(cube: Cube, evidence: Evidence) -> GaussianProcess | None:
     """The process that is above 0 where trials fail, from those that have ended; None where none has failed."""
     failed, ended = evidence.merits == np.inf, ~np.isnan(evidence.merits)
     if not failed.any():
         return None
-    Z, labels = cube.features(evidence.U[ended], evidence.active[ended]), np.where(failed[ended], _FAILED, _FINISHED)
-    n_fitted = _n_fitted(len(labels))
-    theta = _fitted(Z[:n_fitted], cube, labels[:n_fitted], _prior(evidence))
-    kept = _kept(-labels)
-    return GaussianProcess(Z[kept], cube.owner, labels[kept], theta)
+    labels = np.where(failed[ended], _FAILED, _FINISHED)
+    return _process(cube, evidence.U[ended], evidence.active[ended], labels, labels)
 
 
-def _fitted(Z: Floats, cube: Cube, y: Floats, prior: Prior) -> Floats:
-    kept = _kept(y)
-    return gaussian_process.fit(Z[kept], cube.owner, y[kept], prior)
+def _process(cube: Cube, U: Floats, active: Flags, y_fitted: Floats, y: Floats) -> GaussianProcess:
+    """The process of y (n,) at the points U (n, d). Its hyperparameters are those of the first so many, whose values
+    among themselves are `y_fitted`: between two fits they stay, so that most suggestions need none."""
+    n_fitted = _n_fitted(len(y))
+    prior = Prior(float(active[:n_fitted].sum(axis=1).mean()))
+    Z, first, kept = cube.features(U, active), _kept(y_fitted[:n_fitted]), _kept(y)
+    theta = gaussian_process.fit(Z[:n_fitted][first], cube.owner, y_fitted[:n_fitted][first], prior)
+    return GaussianProcess(Z[kept], cube.owner, y[kept], theta)
 
 
 def _n_fitted(n: int) -> int:
@@ -188,6 +193,11 @@ def _kept(y: Floats) -> Integers:
         return np.arange(len(y))
     order = np.argsort(y, kind="stable")
     n_lowest = _MOST_POINTS // 2
-    others = np.sort(order[n_lowest:])
-    spaced = others[np.linspace(0, len(others) - 1, _MOST_POINTS - n_lowest).astype(np.int64)]
-    return np.sort(np.concatenate([order[:n_lowest], spaced]))
+    return np.sort(np.concatenate([order[:n_lowest], _spaced(np.sort(order[n_lowest:]), _MOST_POINTS - n_lowest)]))
+
+
+def _spaced(rows: Array, most: int) -> Array:
+    """At most so many of the rows (n, ...), at equal distances."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

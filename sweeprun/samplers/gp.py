@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from sweeprun.evidence import Evidence, durations
+from sweeprun.evidence import Evidence, durations, elapsed
 from sweeprun.history import Flags, Floats, History
 from sweeprun.numerics.acquisition import log_below, log_improvement
 from sweeprun.numerics.boxes import undominated
 from sweeprun.samplers._ascent import around, ascended
 from sweeprun.samplers._cube import Cube, cube
-from sweeprun.samplers._surrogate import Surrogate, Thrift, is_enough
+from sweeprun.samplers._surrogate import Cost, Surrogate, is_enough
 from sweeprun.samplers._untried import first_new
 from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
@@ -55,8 +55,8 @@ class GPSampler(Sampler):
     seconds: float | None = Field(
         default=None,
         gt=0,
-        description="of all trials together, where that is the budget: what a trial gains counts for each second that"
-        " it is expected to take, less and less as they are spent",
+        description="the time that the sweep has; then what a trial gains is weighed against the seconds that it is"
+        " expected to take, less and less as the time passes",
     )
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
@@ -75,22 +75,22 @@ class GPSampler(Sampler):
         """Points (m, d), the best first."""
         box = cube(history.space)
         surrogate = Surrogate.of(box, evidence, earlier, rng)
-        score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2], self._thrift(box, history, evidence))
+        score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2], self._cost(box, history, evidence))
         starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
         return ascended(score, box, starts, rng)
 
-    def _thrift(self, box: Cube, history: History, evidence: Evidence) -> Thrift | None:
+    def _cost(self, box: Cube, history: History, evidence: Evidence) -> Cost | None:
         """What a trial costs, as far as that matters."""
         if self.seconds is None:
             return None
-        left = 1 - sum(trial.seconds for trial in history.trials) / self.seconds
-        return Thrift.of(box, evidence, durations(history), left)
+        return Cost.of(box, evidence, durations(history), left=1 - elapsed(history) / self.seconds)
 
 
 @cache
 def _linear_algebra() -> ThreadpoolController:
-    """The libraries that this process has loaded for it. They get one thread: the cores are the trials', and with more
-    threads sums are rounded otherwise, so that another machine would suggest something else."""
+    """The libraries of this process for it, numpy's and scipy's own. They get one thread: the cores are the trials',
+    and with more threads sums are rounded otherwise, so that another machine would suggest something else."""
+    import scipy.linalg  # noqa: F401 - what is not loaded is not found
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -99,20 +99,20 @@ def _linear_algebra() -> ThreadpoolController:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Score:
     """What a point is worth: the logarithms of the improvement expected there, of the chance that it does not fail, and
-    of its price.
+    of what it costs.
 
     `lower` and `upper` are the boxes of losses that no trial is expected to dominate.
     """
 
     cube: Cube
     surrogate: Surrogate
-    thrift: Thrift | None
+    cost: Cost | None
     lower: Floats
     upper: Floats
 
     @classmethod
-    def of(cls, box: Cube, surrogate: Surrogate, least_gain: float, thrift: Thrift | None) -> _Score:
-        return cls(box, surrogate, thrift, *undominated(surrogate.means - least_gain, surrogate.reference))
+    def of(cls, box: Cube, surrogate: Surrogate, least_gain: float, cost: Cost | None) -> _Score:
+        return cls(box, surrogate, cost, *undominated(surrogate.front - least_gain, surrogate.reference))
 
     def values(self, U: Floats, active: Flags) -> Floats:
         """(m,) of settled points U (m, d)."""
@@ -121,7 +121,7 @@ class _Score:
         value = log_improvement(mu, sd, self.lower, self.upper)[0]
         if self.surrogate.failure is not None:
             value = value + log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
-        return value if self.thrift is None else value - self.thrift.price(Z)
+        return value if self.cost is None else value - self.cost.predict(Z)
 
     def slopes(self, U: Floats, active: Flags) -> tuple[Floats, Floats]:
         """The values (m,) and their derivatives by the coordinates (m, d), 0 where one is a choice."""
@@ -134,9 +134,9 @@ class _Score:
             chance, by_mu, by_sd = log_below(mu, sd, 0.0)
             value = value + chance
             slope = slope + by_mu[:, None] * dmu + by_sd[:, None] * dsd
-        if self.thrift is not None:
-            price, by_features = self.thrift.slopes(Z)
-            value, slope = value - price, slope - by_features
+        if self.cost is not None:
+            cost, by_features = self.cost.slopes(Z)
+            value, slope = value - cost, slope - by_features
         return value, self.cube.by_coordinates(U, active, slope)
 
 

@@ -216,7 +216,11 @@ def test_the_settings_are_checked() -> None:
 
 
 def timed(history: History, seconds: Callable[[Params], float]) -> History:
-    trials = [replace(each, runs=(Run(0.0, seconds(each.params)),)) for each in history.trials]
+    """The same trials, one after the other."""
+    spans = [seconds(each.params) for each in history.trials]
+    starts = np.cumsum([0.0, *spans]).tolist()
+    runs = [Run(start, span) for start, span in zip(starts[:-1], spans, strict=True)]
+    trials = [replace(each, runs=(run,)) for each, run in zip(history.trials, runs, strict=True)]
     return History(history.space, history.objectives, trials)
 
 
