@@ -51,11 +51,6 @@ class Evidence:
         limits = np.array([objective.loss_limit for objective in history.objectives])
         return cls(U[first], active[first], _measurable(np.column_stack(columns)), _measurable(limits))
 
-    @property
-    def losses(self) -> Floats:
-        """The losses (n,) of the first objective."""
-        return self.Y[:, 0]
-
     @cached_property
     def merits(self) -> Floats:
         """One number (n,) by which configurations are ordered, lower is better; see pareto.merits.

@@ -93,8 +93,9 @@ class History:
         space: Space,
         objectives: Sequence[Objective],
         trials: Sequence[Trial],
-        _memory: _Memory | None = None,
+        *,
         earlier: Sequence[History] = (),
+        _memory: _Memory | None = None,
     ):
         self.space = space
         self.objectives = tuple(objectives)
@@ -104,7 +105,8 @@ class History:
 
     def advance(self, trials: Sequence[Trial]) -> History:
         """The history a moment later; work on trials that are the same objects is not done again."""
-        return History(self.space, self.objectives, trials, self._memory.following(trials), self.earlier)
+        memory = self._memory.following(trials)
+        return History(self.space, self.objectives, trials, earlier=self.earlier, _memory=memory)
 
     @property
     def number(self) -> int:

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, SupportsFloat, SupportsIndex
 
 from sweeprun import registry, seeds
@@ -26,6 +26,7 @@ from sweeprun.spec.words import shown
 from sweeprun.trials import Failure, FailureClass, Json, Suggestion, Trial, TrialState
 
 ADD = "add"
+_SUGGESTING = Lock()  # of all optimizers of a process: a sampler may set how many threads its linear algebra has
 
 
 @dataclass(slots=True)
@@ -172,7 +173,8 @@ class Optimizer:
             return Suggestion(filled(self._history.space, params, rng), origin=ADD)
         if self._n_suggested == self._budget:
             return None
-        suggestion = self._sampler.suggest(self._history, rng)
+        with _SUGGESTING:
+            suggestion = self._sampler.suggest(self._history, rng)
         self._n_suggested += suggestion is not None
         return suggestion
 
@@ -212,7 +214,7 @@ class Optimizer:
 
 def _sampler(search: Search, space: Space) -> Sampler:
     named = search.algorithm
-    name = auto.choose(space, search.budget).name if named.name == "auto" else named.name
+    name = auto.choose(space, search.budget, len(search.objectives)).name if named.name == "auto" else named.name
     sampler: Sampler = registry.load("sampler", name, named.options, search.seed)
     return sampler
 

@@ -26,7 +26,7 @@ def losses(make_trial: MakeTrial, make_history: MakeHistory) -> Callable[..., li
 
     def of(*told: tuple[TrialState, list[float]], goal: str = "minimize") -> list[float]:
         trials = [make_trial(i, c, state=s, params={"x": i / len(told)}) for i, (s, c) in enumerate(told)]
-        found: list[float] = Evidence.of(make_history(trials, goal=goal)).losses.tolist()
+        found: list[float] = Evidence.of(make_history(trials, goal=goal)).Y[:, 0].tolist()
         return found
 
     return of
@@ -46,7 +46,7 @@ def test_a_failed_trial_and_one_without_a_number_are_infinitely_bad(
 ) -> None:
     failed = make_trial(0, [0.1], TrialState.FAILED, params={"x": 0.1}, failure=Failure(FailureClass.OOM, ""))
     nan = make_trial(1, [math.nan], params={"x": 0.2})
-    assert Evidence.of(make_history([failed, nan])).losses.tolist() == [math.inf, math.inf]
+    assert Evidence.of(make_history([failed, nan])).Y[:, 0].tolist() == [math.inf, math.inf]
 
 
 def test_a_trial_that_was_stopped_because_it_diverged_is_infinitely_bad(losses: Callable[..., list[float]]) -> None:
@@ -62,7 +62,7 @@ def test_a_damaged_trial_is_at_its_place_and_says_nothing(make_trial: MakeTrial,
     damaged = replace(make_trial(0, state=TrialState.FAILED, params={"x": 0.5}), damaged=True)
     evidence = Evidence.of(make_history([damaged]))
     assert evidence.U.tolist() == [[0.5]]
-    assert np.isnan(evidence.losses).all()
+    assert np.isnan(evidence.Y[:, 0]).all()
 
 
 @pytest.mark.parametrize("state", [PRUNED, RUNNING, PAUSED])
@@ -91,14 +91,14 @@ def test_where_few_have_finished_all_are_compared_at_the_step_that_enough_share(
 def test_without_a_common_step_a_shorter_trial_is_pending(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     late = [make_trial(i, [1.0], steps=[5], params={"x": i / 10}) for i in range(8)]
     early = make_trial(8, [0.5], RUNNING, steps=[2], params={"x": 0.9})
-    assert math.isnan(Evidence.of(make_history([*late, early])).losses[8])
+    assert math.isnan(Evidence.of(make_history([*late, early])).Y[:, 0][8])
 
 
 def test_it_is_compared_with_those_that_had_reported_by_then(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     early = [make_trial(i, [10.0 + i, i], params={"x": i / 20}) for i in range(4)]
     late = [make_trial(i, [100.0], steps=[2], params={"x": i / 20}) for i in range(4, 8)]
     pruned = make_trial(8, [12.0], PRUNED, params={"x": 0.9})
-    assert Evidence.of(make_history([*early, *late, pruned])).losses[8] == 2
+    assert Evidence.of(make_history([*early, *late, pruned])).Y[:, 0][8] == 2
 
 
 def test_what_counts_of_a_curve_is_the_best_of_it(losses: Callable[..., list[float]]) -> None:
@@ -112,7 +112,7 @@ def test_repeats_of_a_configuration_are_one_with_the_mean_of_those_that_gave_a_n
     trials = [make_trial(i, [loss], params={"x": 0.25}) for i, loss in enumerate([1.0, 3.0, math.nan])]
     evidence = Evidence.of(make_history([*trials, make_trial(3, [7.0], params={"x": 0.75})]))
     assert evidence.U.tolist() == [[0.25], [0.75]]
-    assert evidence.losses.tolist() == [2.0, 7.0]
+    assert evidence.Y[:, 0].tolist() == [2.0, 7.0]
 
 
 def test_infinite_losses_are_the_best_and_the_worst(losses: Callable[..., list[float]]) -> None:
@@ -141,7 +141,7 @@ def pair(number: int, curve: list[tuple[float, ...]], state: TrialState = TrialS
 def test_every_objective_has_a_column_of_losses_and_a_limit_in_losses() -> None:
     evidence = several([pair(0, [(1.0, 20.0)]), pair(1, [(2.0, 30.0)])], LOSS, SPEED)
     assert evidence.Y.tolist() == [[1, -20], [2, -30]]
-    assert evidence.losses.tolist() == [1, 2]
+    assert evidence.Y[:, 0].tolist() == [1, 2]
     assert evidence.limits.tolist() == [math.inf, -10]
 
 
@@ -193,12 +193,12 @@ def test_repeats_are_one_configuration_in_every_objective() -> None:
 
 def test_a_trial_outside_the_space_is_left_out(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     outside, inside = make_trial(0, [0.0], params={"x": 7.0}), make_trial(1, [1.0], params={"x": 0.5})
-    assert Evidence.of(make_history([outside, inside])).losses.tolist() == [1.0]
+    assert Evidence.of(make_history([outside, inside])).Y[:, 0].tolist() == [1.0]
 
 
 def test_of_no_trials_it_is_empty_in_the_shape_of_the_space(make_history: MakeHistory) -> None:
     evidence = Evidence.of(make_history())
     assert evidence.U.shape == evidence.active.shape == (0, 1)
     assert evidence.Y.shape == (0, 1)
-    assert evidence.losses.shape == evidence.merits.shape == (0,)
+    assert evidence.Y[:, 0].shape == evidence.merits.shape == (0,)
     assert several([], LOSS, SPEED).merits.shape == (0,)

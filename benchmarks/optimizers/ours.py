@@ -50,7 +50,7 @@ def start(problem: Problem, seed: int, n_trials: int, written: str, earlier: Seq
     """`written`: a sampler and its options, such as `gp:startup=8,exact=true`. `earlier` sweeps are known to it."""
     sampler, _, settings = written.partition(":")
     if sampler == "auto":
-        sampler = choose(problem.space, n_trials).name
+        sampler = choose(problem.space, n_trials, problem.n_objectives).name
     options = dict(_option(each) for each in settings.split(",")) if settings else {}
     return Ours(registry.load("sampler", sampler, options, seed=seed), problem, seed, earlier)
 

@@ -196,7 +196,7 @@ def _parameters(plan: Plan) -> Iterator[tuple[str, str]]:
 def _algorithm(spec: SweepFile) -> str:
     if spec.algorithm.name != "auto":
         return _with_options(spec.algorithm)
-    return f"auto chose {auto.choose(spec.space, spec.budget.trials).why}"
+    return f"auto chose {auto.choose(spec.space, spec.budget.trials, len(spec.objectives)).why}"
 
 
 def _with_options(named: Named) -> str:

@@ -103,7 +103,7 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
         _say_notes(spec)
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
         if spec.algorithm.name == "auto":
-            say(f"algorithm: auto chose {auto.choose(spec.space, spec.budget.trials).why}")
+            say(f"algorithm: auto chose {auto.choose(spec.space, spec.budget.trials, len(spec.objectives)).why}")
         for text in said_of_earlier(Plan.of(chosen, known)):
             say(f"warm start: {text}")
     return sweep

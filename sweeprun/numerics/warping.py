@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+_FAR = 1e6  # deviations: nothing is expected so far away
 _POWERS = np.linspace(-1.0, 1.0, 41)
 
 
@@ -50,7 +51,9 @@ class Warp:
 
     def bound(self, y: float) -> float:
         """One loss warped as an upper bound: infinity where all that is clipped keeps it."""
-        return math.inf if y >= self.highest else float(self(np.array([y]))[0])
+        if y >= self.highest:
+            return math.inf
+        return float(self(np.array([max(y, self.center - _FAR * self.spread)]))[0])
 
 
 def _moments(y: Floats) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeprun.errors import UsageError
 from sweeprun.objective import Objective
-from sweeprun.reported import Reported
+from sweeprun.reported import MAX_STEP, Reported
 from sweeprun.run.earlier import NoResultError, Result
 from sweeprun.run.plan import Plan
 from sweeprun.space import from_cells
@@ -56,20 +56,20 @@ class ForeignStudy:
         return [name for name in names if name not in self._plan.space.names]
 
     def _result(self, trial: FrozenTrial) -> Result:
-        state, ours = _STATES.get(trial.state.name), trial.user_attrs.get(OURS, {})
+        state, ours = _STATES.get(trial.state.name), _exported(trial.user_attrs.get(OURS))
         if state is None:
             raise NoResultError(f"its state is {trial.state.name.lower()}")
         reached = self._reached(trial.intermediate_values)
         values, step = dict(reached.values), reached.step
         if state is TrialState.COMPLETE:
-            values = {**ours.get("values", {}), **dict(zip(self._names, trial.values, strict=True))}
+            values = {**ours["values"], **dict(zip(self._names, trial.values, strict=True))}
             step = _step_of(values[self._names[0]], reached)
         elif not values:
             raise NoResultError("it was pruned and reported nothing")
         for name, value in values.items():
             if name in self._names and not math.isfinite(value):
                 raise NoResultError(f"{name} is {value}")
-        given = {**trial.params, **ours.get("params", {})}
+        given = {**trial.params, **ours["params"]}
         cells = {name: _cell(given[name]) for name in self._plan.space.names if name in given}
         params, outside = from_cells(self._plan.space, cells)
         return Result(params, values, step, trial.number, outside, state, reached.curve)
@@ -80,8 +80,19 @@ class ForeignStudy:
         objective = self._plan.reporting.objective
         reported = Reported(blank, objective, (objective.name,), reduce=self._plan.reporting.reduce)
         for step, value in sorted(intermediate.items()):
+            if not 0 <= step < MAX_STEP:
+                raise NoResultError(f"it reported step {step}, and steps are counted from 0")
             reported.note(step + self._offset, {objective.name: value})
         return reported.trial(blank)
+
+
+def _exported(attribute: Json) -> dict[str, dict[str, Json]]:
+    """What `sweeprun export optuna` has written; nothing where somebody else has written something of that name."""
+    match attribute:
+        case {"values": dict() as values, "params": dict() as params}:
+            if all(isinstance(value, int | float) for value in values.values()):
+                return {"values": values, "params": params}
+    return {"values": {}, "params": {}}
 
 
 def _names(study: Study, objectives: Sequence[Objective]) -> list[str]:

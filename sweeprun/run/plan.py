@@ -119,7 +119,7 @@ def settled(file: SweepFile) -> SweepFile:
     """`file` with `algorithm: auto` replaced by what it chooses: once, when a sweep is created."""
     if file.algorithm.name != "auto":
         return file
-    choice = auto.choose(file.space, file.budget.trials)
+    choice = auto.choose(file.space, file.budget.trials, len(file.objectives))
     named = Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
     return file.model_copy(update={"algorithm": named})
 

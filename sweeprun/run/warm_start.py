@@ -14,7 +14,9 @@ from itertools import chain, islice, zip_longest
 import numpy as np
 
 from sweeprun.errors import SweepFileError, near
+from sweeprun.front import losses
 from sweeprun.history import History
+from sweeprun.numerics import pareto
 from sweeprun.objective import Objective
 from sweeprun.space import Space, filled, identity
 from sweeprun.spec.sweepfile import SweepFile
@@ -37,12 +39,12 @@ class Given:
 def all_given(file: SweepFile, sweeps: Sequence[EarlierSweep]) -> tuple[Given, ...]:
     """What the file lists, then the best of the earlier sweeps, as many as it says: of each in turn, best first."""
     listed = [Given(params, {"given": params}) for params in file.warm_start.first]
-    best = _best(sweeps, file.space, file.objectives[0])
+    best = _best(sweeps, file.space, file.objectives)
     return (*listed, *islice(best, file.warm_start.top))
 
 
-def _best(sweeps: Sequence[EarlierSweep], space: Space, objective: Objective) -> Iterator[Given]:
-    ranked = ([(sweep.name, trial) for trial in _ranked(sweep, space, objective)] for sweep in sweeps)
+def _best(sweeps: Sequence[EarlierSweep], space: Space, objectives: Sequence[Objective]) -> Iterator[Given]:
+    ranked = ([(sweep.name, trial) for trial in _ranked(sweep, space, objectives)] for sweep in sweeps)
     in_turn = (each for each in chain.from_iterable(zip_longest(*ranked)) if each is not None)
     seen: set[str] = set()
     for name, trial in in_turn:
@@ -51,17 +53,20 @@ def _best(sweeps: Sequence[EarlierSweep], space: Space, objective: Objective) ->
             yield Given(trial.params, {"sweep": name, "trial": trial.number})
 
 
-def _ranked(sweep: EarlierSweep, space: Space, objective: Objective) -> list[Trial]:
-    """The complete trials that could be tried in the space, best first."""
+def _ranked(sweep: EarlierSweep, space: Space, objectives: Sequence[Objective]) -> list[Trial]:
+    """The complete trials that could be tried in the space, best first: those within all limits by their fronts, then
+    those that are the least beyond them."""
     complete = [
         trial
         for trial in sweep.trials
         if trial.state is TrialState.COMPLETE
-        and math.isfinite(objective.loss_of(trial))
+        and all(map(math.isfinite, losses(objectives, trial)))
         and space.encode(trial.params) is not None
         and space.satisfies(trial.params)
     ]
-    return sorted(complete, key=objective.loss_of)
+    limits = np.array([objective.loss_limit for objective in objectives])
+    Y = np.array([losses(objectives, trial) for trial in complete]).reshape(-1, len(objectives))
+    return [complete[i] for i in np.argsort(pareto.merits(Y, limits), kind="stable")]
 
 
 def next_given(given: Sequence[Given], history: History, rng: np.random.Generator) -> Suggestion | None:

@@ -9,6 +9,7 @@ from sweeprun.samplers.gp import GPSampler
 from sweeprun.samplers.tpe import TPESampler
 from sweeprun.space import Space
 
+_MOST_OBJECTIVES = 3  # of which the gp reckons the volume of a front in time
 _MOST_FOR_GP = 500  # trials; it looks at a part of more, and tpe at all of them
 
 
@@ -20,8 +21,8 @@ class Choice:
     why: str
 
 
-def choose(space: Space, n_trials: int | None) -> Choice:
-    """The sampler for `space` and a budget of `n_trials` configurations (None: no limit)."""
+def choose(space: Space, n_trials: int | None, n_objectives: int = 1) -> Choice:
+    """The sampler for `space`, a budget of `n_trials` configurations (None: no limit) and so many objectives."""
     size = _countable_size(space)
     if size is not None and n_trials is None:
         return Choice("grid", f"grid: {size} configurations in all, and no budget of trials")
@@ -31,7 +32,7 @@ def choose(space: Space, n_trials: int | None) -> Choice:
     if n_trials is not None and n_trials <= startup:
         return Choice("random", f"random: a budget of {n_trials} trials is too small to learn from")
     many = "more configurations than can be counted" if size is None else f"{size} configurations, a part of them tried"
-    if n_trials is not None and n_trials > _MOST_FOR_GP:
+    if n_objectives > _MOST_OBJECTIVES or (n_trials is not None and n_trials > _MOST_FOR_GP):
         startup = TPESampler().startup
         return Choice("tpe", f"tpe: {many}; after {startup} random trials it goes where the good ones were")
     then = "it models the losses and goes where most is expected"

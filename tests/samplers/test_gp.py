@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from sweeprun.evidence import Evidence
 from sweeprun.expressions import Expression
 from sweeprun.history import History
+from sweeprun.numerics import gaussian_process
 from sweeprun.objective import Objective
 from sweeprun.samplers import _surrogate
+from sweeprun.samplers._cube import cube
 from sweeprun.samplers.gp import GPSampler
 from sweeprun.space import (
     ALWAYS,
@@ -194,7 +200,20 @@ def test_of_a_thousand_trials_the_best_are_kept_and_it_still_goes_where_they_are
     assert kept.max() == 999
 
 
-def test_between_two_fits_a_trial_more_changes_no_hyperparameter() -> None:
+def test_between_two_fits_a_trial_more_fits_nothing_in_a_conditional_space_either() -> None:
+    rate, branch = FloatParameter("rate", 0.0, 1.0), FloatParameter("x", 0.0, 1.0)
+    space = Space([choice(CategoricalParameter("kind", ("a", "b"))), choice(rate), choice(branch, "kind", "a")])
+    history = scattered(space, 120, lambda params: (params.get("x", params["rate"]),))
+    suggested(history)
+    before = gaussian_process._fit.cache_info().misses
+    for _ in range(4):
+        params = suggested(history)
+        history = history.advance([*history.trials, trial(history.number, params, (params.get("x", params["rate"]),))])
+    suggested(history.advance([*history.trials, trial(history.number, {"kind": "b", "rate": 0.5})]))
+    assert gaussian_process._fit.cache_info().misses == before
+
+
+def test_the_hyperparameters_are_fitted_again_for_each_so_many_trials() -> None:
     sizes = [_surrogate._n_fitted(n) for n in range(1, 400)]
     assert sizes[:100] == list(range(1, 101))
     assert len(set(sizes[100:])) == 10
@@ -202,9 +221,62 @@ def test_between_two_fits_a_trial_more_changes_no_hyperparameter() -> None:
 
 
 @pytest.mark.parametrize("huge", [1e308, -1e308, math.inf, -math.inf])
-def test_losses_beyond_all_measure_leave_it_at_work(huge: float) -> None:
-    history = scattered(box("x", "y"), 12, bowl)
-    assert suggested(history.advance([*history.trials, trial(12, {"x": 0.5, "y": 0.5}, (huge,))]))
+@pytest.mark.parametrize("limits", [(None,), (0.1,), (None, None), (None, 0.5), (-1e308, 1e308)], ids=str)
+def test_losses_beyond_all_measure_leave_it_at_work(huge: float, limits: tuple[float | None, ...]) -> None:
+    history = scattered(box("x", "y"), 12, lambda p: (bowl(p)[0], p["x"])[: len(limits)], limits)
+    odd = trial(12, {"x": 0.5, "y": 0.5}, (huge, huge)[: len(limits)])
+    assert suggested(history.advance([*history.trials, odd]))
+
+
+def test_all_that_ask_at_the_linear_algebra_have_one_thread_and_get_back_what_they_had() -> None:
+    program = """
+import numpy as np, threadpoolctl
+from sweeprun import Optimizer
+from sweeprun.samplers import gp
+
+def threads():
+    return {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"}
+
+optimizer, seen = Optimizer({"x": {"min": 0.0, "max": 1.0}}, "loss", algorithm="gp"), []
+inner = gp.ascended
+gp.ascended = lambda *arguments: seen.append(threads()) or inner(*arguments)
+for _ in range(10):
+    trial = optimizer.ask()
+    optimizer.tell(trial, {"loss": trial.params["x"]})
+print(seen[0], threads())
+"""
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "{1} {2}\n"
+
+
+def test_trials_that_nearly_all_fail_do_not_make_the_models_larger_than_they_may_be() -> None:
+    history = scattered(box("x", "y"), 600, lambda p: (math.nan if p["x"] > 0.1 else p["y"],))
+    surrogate = _surrogate.Surrogate.of(cube(history.space), Evidence.of(history), [], np.random.default_rng(0))
+    assert len(surrogate.objectives[0].Z) <= 250 + 100  # type: ignore[union-attr]
+
+
+def test_an_outlier_beyond_the_limit_is_beyond_it_for_the_model_too() -> None:
+    def losses(params: Params) -> tuple[float, float]:
+        return -params["x"], 1000.0 if params["x"] > 0.9 else 10 + params["y"]
+
+    history = scattered(box("x", "y"), 40, losses, (None, 500.0))
+    surrogate = _surrogate.Surrogate.of(cube(history.space), Evidence.of(history), [], np.random.default_rng(0))
+    assert surrogate.reference[1] < np.inf
+    assert sum(suggested(history, seed)["x"] > 0.9 for seed in range(4)) <= 1
+
+
+def test_a_limit_is_kept_whatever_an_earlier_sweep_has_seen_of_that_metric() -> None:
+    def losses(params: Params) -> tuple[float, float]:
+        return 1 - params["x"], params["x"]
+
+    far = scattered(box("x", "y", constraints=("x > 0.6",)), 20, losses, (None, 0.5))
+    earlier = history_of(box("x", "y"), list(far.trials), (None, 0.5))
+    history = History(earlier.space, earlier.objectives, [], earlier=(earlier,))
+    while history.number < 25:
+        params = suggested(history)
+        history = history.advance([*history.trials, trial(history.number, params, losses(params))])
+    assert lowest([each for each in history.trials if each.values["loss1"] <= 0.5]) < 0.55
 
 
 def test_the_settings_are_checked() -> None:
