@@ -124,6 +124,27 @@ def test_a_study_is_not_brought_in_twice_and_its_newer_trials_are(place: Path, s
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("attribute", ["a word", {"values": 1}, {"values": {"val_loss": "x"}, "params": {}}], ids=str)
+def test_an_attribute_of_our_name_that_somebody_else_wrote_is_none_of_ours(
+    place: Path, sweeprun: Command, attribute: object
+) -> None:
+    study = optuna.load_study(study_name="old", storage=journal("old.log"))
+    study.add_trial(optuna.create_trial(value=1.0, user_attrs={"sweeprun": attribute}))
+    done = sweeprun("import", "optuna", "old.log", "demo.yaml")
+    assert done.code == 0
+    assert "4 brought in as trials 0 to 3" in done.err
+
+
+@pytest.mark.parametrize("step", [-3, 2**60])
+def test_a_trial_whose_steps_count_nothing_is_skipped_with_the_reason(
+    place: Path, sweeprun: Command, step: int
+) -> None:
+    study = optuna.load_study(study_name="old", storage=journal("old.log"))
+    study.add_trial(optuna.create_trial(value=1.0, intermediate_values={step: 2.0}))
+    said = f"trial 4: skipped: it reported step {step}, and steps are counted from 0"
+    assert said in sweeprun("import", "optuna", "old.log", "demo.yaml").err
+
+
 def test_of_several_studies_one_is_named(place: Path, sweeprun: Command) -> None:
     optuna.create_study(storage=journal("old.log"), study_name="a newer one")
     done = sweeprun("import", "optuna", "old.log", "demo.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,17 @@ def test_the_best_of_several_sweeps_come_from_each_in_turn() -> None:
     assert best(9, A, b) == [("a", 1), ("b", 7), ("a", 0), ("b", 3), ("a", 3)]
     assert best(2, A, b) == [("a", 1), ("b", 7)]
     assert best(2, A, goal="maximize") == [("a", 3), ("a", 0)]
+
+
+def test_of_several_metrics_the_front_within_the_limits_is_run_again_before_all_else() -> None:
+    def told(number: int, loss: float, ms: float) -> Trial:
+        return replace(ended(number, loss, x=number / 8), values={"loss": loss, "ms": ms})
+
+    space = FILE.replace("metric: loss", "metrics: [{name: loss}, {name: ms, limit: 100}]")
+    trials = told(0, 0.0, 900.0), told(1, 0.3, 90.0), told(2, 0.1, 110.0), told(3, 0.5, 50.0), told(4, 0.6, 95.0)
+    found = best(9, EarlierSweep("u1", "a", trials), space=space)
+    assert {each for _, each in found[:2]} == {1, 3}
+    assert found[2:] == [("a", 4), ("a", 2), ("a", 0)]
 
 
 def test_what_two_sweeps_have_in_common_is_run_once() -> None:
