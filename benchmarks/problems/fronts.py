@@ -15,6 +15,7 @@ import numpy as np
 
 from problems.problem import Params, Problem, Values, choice, vector
 from problems.tables import AXES, FCNET_INPUTS, FCNET_SPACE, fcnet, fcnet_means
+from sweeprun.numerics import pareto
 from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, Space
 
 Pair = tuple[float, float]
@@ -31,13 +32,9 @@ class FrontProblem(Problem):
 
 
 def hypervolume(points: Iterable[Values], reference: Pair) -> float:
-    """Of two objectives that are minimised; points with NaN or beyond the reference add nothing."""
-    volume, height = 0.0, reference[1]
-    for x, y in sorted((x, y) for x, y in points if not (math.isnan(x) or math.isnan(y))):
-        if x < reference[0] and y < height:
-            volume += (reference[0] - x) * (height - y)
-            height = y
-    return volume
+    """Of what did not fail; points beyond the reference add nothing."""
+    found = np.array([pair for pair in points if not any(map(math.isnan, pair))]).reshape(-1, 2)
+    return pareto.hypervolume(found, np.array(reference))
 
 
 def front(

@@ -74,7 +74,7 @@ def hypervolume(Y: Floats, reference: Floats) -> float:
     if Y.shape[1] > _MOST_EXACT:
         return float(_moocore(Y.shape[1]).hypervolume(inside, ref=reference)) if len(inside) else 0.0
     rows = np.unique(inside, axis=0)
-    return _swept(rows[_undominated(rows)], reference)[0]
+    return float(_swept(rows[_undominated(rows)], reference)[0])
 
 
 def contributions(Y: Floats, reference: Floats) -> Floats:
