@@ -38,7 +38,7 @@ _MEANINGS = {
     "pruner": "judges from now on, by every curve there is",
     "metric": "decides from now on what is best",
     "metrics": "decide from now on what is best",
-    "warm_start": "what is new there is run next",
+    "warm_start": "what is new in first and top is run next; from cannot change",
     "seed": "new trials get another seed: they are not paired with the others",
     "resources": "for workers that come from now on",
     "command": "for what is started from now on",

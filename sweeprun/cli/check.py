@@ -25,9 +25,8 @@ from sweeprun.cli.view import pairs, say, short, write, write_document
 from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import ExitCode
 from sweeprun.run import command
-from sweeprun.run.plan import Plan
+from sweeprun.run.plan import Plan, auto_choice
 from sweeprun.run.readiness import rehearse
-from sweeprun.samplers import auto
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
@@ -196,7 +195,7 @@ def _parameters(plan: Plan) -> Iterator[tuple[str, str]]:
 def _algorithm(spec: SweepFile) -> str:
     if spec.algorithm.name != "auto":
         return _with_options(spec.algorithm)
-    return f"auto chose {auto.choose(spec.space, spec.budget.trials, len(spec.objectives)).why}"
+    return f"auto chose {auto_choice(spec).why}"
 
 
 def _with_options(named: Named) -> str:

@@ -26,7 +26,7 @@ from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.quantities import duration
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import FailureClass, Trial
+from sweeprun.trials import FailureClass, Trial, TrialState
 
 LADDER = (
     "running trials finish, no more are started",
@@ -88,6 +88,9 @@ class Drive:
             return self._exit_code(worker) or ExitCode.NO_VALUE
         step, said = reported[0].said["step"], reported[0].said["values"]
         values = ", ".join(f"{name} {value:.6g}" for name, value in said.items())
+        if any(trial.state is TrialState.FAILED for trial in worker.history.trials):
+            say(f"it does not work yet: step {step} reported {values}, and the trial failed; nothing of it is kept")
+            return ExitCode.NO_VALUE
         missing = [each.name for each in worker.plan.objectives if each.name not in said]
         lacking = f", and not yet {', '.join(missing)}, without which a trial fails" if missing else ""
         say(f"it works: step {step} reported {values}{lacking}; nothing of it is kept")

@@ -25,9 +25,8 @@ from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLim
 from sweeprun.cli.view import say
 from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import SweepExists
-from sweeprun.run.plan import Plan, settled
+from sweeprun.run.plan import Plan, auto_choice, settled
 from sweeprun.run.readiness import rehearse
-from sweeprun.samplers import auto
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.layout import Layout
@@ -103,7 +102,7 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
         _say_notes(spec)
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
         if spec.algorithm.name == "auto":
-            say(f"algorithm: auto chose {auto.choose(spec.space, spec.budget.trials, len(spec.objectives)).why}")
+            say(f"algorithm: auto chose {auto_choice(spec).why}")
         for text in said_of_earlier(Plan.of(chosen, known)):
             say(f"warm start: {text}")
     return sweep

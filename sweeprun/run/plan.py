@@ -115,11 +115,17 @@ class Plan:
         return given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
 
 
+def auto_choice(file: SweepFile) -> auto.Choice:
+    """What `algorithm: auto` stands for in this file, and why."""
+    earlier = bool(file.warm_start.from_)
+    return auto.choose(file.space, file.budget.trials, len(file.objectives), earlier)
+
+
 def settled(file: SweepFile) -> SweepFile:
     """`file` with `algorithm: auto` replaced by what it chooses: once, when a sweep is created."""
     if file.algorithm.name != "auto":
         return file
-    choice = auto.choose(file.space, file.budget.trials, len(file.objectives))
+    choice = auto_choice(file)
     named = Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
     return file.model_copy(update={"algorithm": named})
 

@@ -12,6 +12,7 @@ import numpy as np
 from sweeprun.history import Floats, History
 from sweeprun.trials import Params, Suggestion
 
+_DIGITS = 6  # of a coordinate: what agrees in them was tried, for all that a program can tell
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -67,9 +68,9 @@ def is_new(params: Params, history: History) -> bool:
 def first_new(history: History, points: Iterable[Floats], rng: np.random.Generator) -> Suggestion | None:
     """The first of these points (d,), as Space.encode has them, that may be tried and no trial has; where none of them
     may, what is found by luck."""
-    tried = {u.tobytes() for u in history.points[0]}
+    tried = {u.tobytes() for u in history.points[0].round(_DIGITS)}
     for u in points:
-        if u.tobytes() not in tried and is_new(params := history.space.decode(u), history):
+        if u.round(_DIGITS).tobytes() not in tried and is_new(params := history.space.decode(u), history):
             return Suggestion(params)
     rare = find_rare(history, rng)
     return Suggestion(rare) if rare is not None else None

@@ -21,22 +21,23 @@ class Choice:
     why: str
 
 
-def choose(space: Space, n_trials: int | None, n_objectives: int = 1) -> Choice:
-    """The sampler for `space`, a budget of `n_trials` configurations (None: no limit) and so many objectives."""
+def choose(space: Space, n_trials: int | None, n_objectives: int = 1, knows_earlier: bool = False) -> Choice:
+    """The sampler for `space`, a budget of `n_trials` configurations (None: no limit) and so many objectives;
+    `knows_earlier`: there are earlier sweeps to learn from."""
     size = _countable_size(space)
     if size is not None and n_trials is None:
         return Choice("grid", f"grid: {size} configurations in all, and no budget of trials")
     if size is not None and n_trials is not None and size <= n_trials:
         return Choice("grid", f"grid: the budget of {n_trials} trials covers all {size} configurations")
     startup = GPSampler().startup
-    if n_trials is not None and n_trials <= startup:
+    if n_trials is not None and n_trials <= startup and not knows_earlier:
         return Choice("random", f"random: a budget of {n_trials} trials is too small to learn from")
     many = "more configurations than can be counted" if size is None else f"{size} configurations, a part of them tried"
     if n_objectives > _MOST_OBJECTIVES or (n_trials is not None and n_trials > _MOST_FOR_GP):
         startup = TPESampler().startup
         return Choice("tpe", f"tpe: {many}; after {startup} random trials it goes where the good ones were")
-    then = "it models the losses and goes where most is expected"
-    return Choice("gp", f"gp: {many}; after {startup} random trials {then}")
+    first = "from earlier sweeps and its own trials" if knows_earlier else f"after {startup} random trials"
+    return Choice("gp", f"gp: {many}; {first} it models the losses and goes where most is expected")
 
 
 def _countable_size(space: Space) -> int | None:

@@ -264,6 +264,16 @@ def test_a_smoke_that_fails_sends_nobody_to_what_is_gone(write: Command, sweepru
     assert done.err.splitlines()[-1] == "nothing was reported, and nothing of it is kept"
 
 
+def test_a_smoke_whose_trial_fails_though_it_reported_does_not_say_that_it_works(
+    write: Command, sweeprun: Command
+) -> None:
+    done = sweeprun("start", write("import sweeprun\nsweeprun.report(epoch=1, lsos=0.5)\n"), "--smoke")
+    assert done.code == 4
+    assert "did you mean 'lsos'?" in done.err
+    said = "it does not work yet: step 1 reported lsos 0.5, and the trial failed; nothing of it is kept"
+    assert done.err.splitlines()[-1] == said
+
+
 def test_events_are_json_lines_in_order_of_what_happened(write: Command, sweeprun: Command, tmp_path: Path) -> None:
     reports = "import sweeprun\nsweeprun.report(epoch=1, loss=float('nan'), extra=1)\n"
     sweeprun("start", write(reports, "on_nonfinite: ignore\n"), "--events", tmp_path / "events.jsonl")

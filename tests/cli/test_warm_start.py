@@ -224,7 +224,7 @@ def test_a_changed_list_runs_what_is_new_in_it(taught: Sweep, sweeprun: Command)
     done = sweeprun("resume", "--edit", changed)
     assert done.code == 0
     assert "warm_start.first" in done.err
-    assert "what is new there is run next" in done.err
+    assert "what is new in first and top is run next; from cannot change" in done.err
     trials = there("b").trials()
     assert [trial.origin for trial in trials] == ["first", "search", "first", "search"]
     assert trials[2].params["lr"] == 0.02

@@ -40,6 +40,12 @@ def test_a_space_that_fits_the_budget_is_a_grid_a_tiny_budget_is_random_and_all_
     assert choice.name in registry.names("sampler")
 
 
+def test_a_tiny_budget_is_not_random_where_earlier_sweeps_are_known() -> None:
+    choice = choose(ENDLESS, 3, knows_earlier=True)
+    assert choice.name == "gp"
+    assert "from earlier sweeps and its own trials it models the losses" in choice.why
+
+
 def test_more_objectives_than_a_front_is_reckoned_for_are_left_to_tpe() -> None:
     assert [choose(ENDLESS, 100, n_objectives).name for n_objectives in (1, 3, 4)] == ["gp", "gp", "tpe"]
 
