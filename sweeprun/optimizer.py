@@ -118,7 +118,7 @@ class Optimizer:
             if step < underway.reported.last_step:
                 before = underway.reported.last_step
                 raise UsageError(f"trial {number} has reported step {before} already; step {step} comes too late")
-            underway.reported.note(step, _numbers(number, values))
+            underway.reported.note(step, _reported(number, values, self._tracked))
             self._trials[number] = underway.reported.trial(self._trials[number])
             verdict = underway.stopped or self._judged(number)
             if verdict.stop:
@@ -245,6 +245,15 @@ def _numbers(number: int, values: Mapping[str, Any]) -> dict[str, float]:
     if not isinstance(values, Mapping):
         raise UsageError(f'trial {number}: values are a mapping such as {{"loss": 0.3}}, not {shown(values)}')
     return {name: _value(number, name, value) for name, value in values.items()}
+
+
+def _reported(number: int, values: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, float]:
+    """The numbers of a report, which has one of the metrics that count."""
+    numbers = _numbers(number, values)
+    if numbers.keys().isdisjoint(metrics):
+        said, wanted = ", ".join(numbers) or "nothing", " nor ".join(metrics)
+        raise UsageError(f"trial {number} reports {said}, and not {wanted}", near(metrics[0], numbers))
+    return numbers
 
 
 def _value(number: int, name: str, value: Any) -> float:

@@ -356,3 +356,12 @@ def test_the_example_of_the_docs_runs():
     assert len(examples) >= 2
     for example in examples:
         exec(compile(example, str(DOCS), "exec"), {})
+
+
+def test_a_report_without_any_metric_that_counts_is_refused_with_what_it_has():
+    optimizer = Optimizer({"x": {"min": 0.0, "max": 1.0}}, "loss")
+    trial = optimizer.ask()
+    with pytest.raises(UsageError, match="trial 0 reports lss, and not loss") as refused:
+        optimizer.report(trial, 1, {"lss": 1.0})
+    assert refused.value.hint == "did you mean 'lss'?"
+    optimizer.report(trial, 1, {"loss": 1.0, "more": 2.0})

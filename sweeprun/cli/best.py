@@ -84,6 +84,8 @@ class Ranked:
         """Print the best `n` on stdout, and what there is to say about them on stderr."""
         objectives, trials = self.ranking.objectives, self.ranking.trials
         if not trials:
+            if format_ is Format.JSON:
+                WRITERS[format_](Chosen(self.sweep, objectives, trials))
             every = "" if len(objectives) == 1 else "each of "
             say(f"{self.sweep.name}: no trial has a value of {every}{', '.join(each.name for each in objectives)} yet")
             return

@@ -110,6 +110,8 @@ def test_exit_code_4_where_no_trial_has_a_value(build: Command, sweeprun: Comman
     assert done.code == 4
     assert done.out == ""
     assert "no trial has a value of val_loss" in done.err
+    as_json = sweeprun("best", "--json")
+    assert (as_json.code, as_json.document["trials"]) == (4, [])
 
 
 def test_a_requirement_that_holds_is_silent(build: Command, sweeprun: Command) -> None:
