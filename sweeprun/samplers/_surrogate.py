@@ -56,13 +56,13 @@ class Surrogate:
         enough = is_enough(evidence)
         fits = [_Fit.of(cube, each) for each in ([*earlier, evidence] if enough else earlier)]
         Z, failed = cube.features(evidence.U, evidence.active), evidence.merits == np.inf
-        open_ = np.isnan(evidence.merits) if enough else ~failed
-        models = [
+        unknown = np.isnan(evidence.merits) if enough else ~failed
+        models = []
+        for j, limit in enumerate(evidence.limits):
             # Earlier sweeps are right about the order at best, and a limit is no matter of order.
-            _joined([fit.processes[j] for fit in (fits if limit == np.inf or not enough else fits[-1:])], enough, rng)
-            for j, limit in enumerate(evidence.limits)
-        ]
-        models = [model.believing(Z[open_]) for model in models]
+            believed = fits[-1:] if enough and limit < np.inf else fits
+            model = _joined([fit.processes[j] for fit in believed], enough, rng)
+            models.append(model.believing(Z[unknown]))
         tried = Z[~failed] if np.any(~failed) else fits[-1].Z
         means = np.column_stack([model.predict(tried)[0] for model in models])
         front, reference = _front(means), _reference(means, fits[-1].limits)

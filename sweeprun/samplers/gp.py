@@ -68,7 +68,6 @@ class GPSampler(Sampler):
         with _linear_algebra().limit(limits=1, user_api="blas"):
             return first_new(history, self._candidates(history, evidence, earlier, rng), rng)
 
-
     def _candidates(
         self, history: History, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator
     ) -> Floats:
