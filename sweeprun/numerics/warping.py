@@ -12,7 +12,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _FAR = 1e6  # deviations: nothing is expected so far away
-_POWERS = np.linspace(-1.0, 1.0, 41)
+_POWERS = np.linspace(-1.0, 1.0, 21)
 
 
 @dataclass(frozen=True, slots=True)

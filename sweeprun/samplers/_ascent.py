@@ -11,7 +11,7 @@ from sweeprun.samplers._cube import Cube
 
 _SUMMITS = 6  # points that are improved
 _ROUNDS = 2  # of steps to neighbours, each after a climb
-_CLIMB = 25  # iterations of L-BFGS over all of them together
+_CLIMB = 25  # evaluations of L-BFGS over all of them together
 _N_MOVES = 4  # small ones of all numbers at once, among the steps
 _SPREADS = (0.3, 0.1, 0.03)  # deviations of the moves around good points, as shares of the range
 
@@ -88,7 +88,7 @@ def _climbed(score: Score, cube: Cube, U: Floats) -> Floats:
         return -float(values.sum()), -slopes[free]
 
     bounds = [(0.0, 1.0)] * int(free.sum())
-    found = minimize(negative, U[free], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _CLIMB})
+    found = minimize(negative, U[free], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxfun": _CLIMB})
     climbed = U.copy()
     climbed[free] = found.x
     climbed, active = cube.settled(climbed)
