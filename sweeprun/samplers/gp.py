@@ -36,7 +36,7 @@ class GPSampler(Sampler):
 
     Choices, steps and conditional parameters are part of the model. Failed trials teach it where trials fail. With
     several objectives it goes for the volume that a trial adds to the front, with limits for what lies within them. Of
-    more than 250 configurations it keeps the best half and a part of the rest.
+    more than 200 configurations it keeps the best half and a part of the rest.
 
     Paper: Snoek et al. 2012, Practical Bayesian optimization; Ament et al. 2023 (the logarithm of expected
     improvement); Cowen-Rivers et al. 2022, HEBO (warped losses); Ginsbourger et al. 2010 (what runs is believed);

@@ -195,8 +195,8 @@ def test_of_a_thousand_trials_the_best_are_kept_and_it_still_goes_where_they_are
     found = suggested(history)
     assert math.dist((found["x"], found["y"]), (0.3, 0.8)) < 0.05
     kept = _surrogate._kept(np.arange(1000.0))
-    assert len(set(kept)) == 250
-    assert set(range(125)) <= set(kept)
+    assert len(set(kept)) == 200
+    assert set(range(100)) <= set(kept)
     assert kept.max() == 999
 
 
@@ -253,7 +253,7 @@ print(seen[0], threads())
 def test_trials_that_nearly_all_fail_do_not_make_the_models_larger_than_they_may_be() -> None:
     history = scattered(box("x", "y"), 600, lambda p: (math.nan if p["x"] > 0.1 else p["y"],))
     surrogate = _surrogate.Surrogate.of(cube(history.space), Evidence.of(history), [], np.random.default_rng(0))
-    assert len(surrogate.objectives[0].Z) <= 250 + 100  # type: ignore[union-attr]
+    assert len(surrogate.objectives[0].Z) <= 200 + 100  # type: ignore[union-attr]
 
 
 def test_an_outlier_beyond_the_limit_is_beyond_it_for_the_model_too() -> None:
@@ -272,11 +272,14 @@ def test_a_limit_is_kept_whatever_an_earlier_sweep_has_seen_of_that_metric() -> 
 
     far = scattered(box("x", "y", constraints=("x > 0.6",)), 20, losses, (None, 0.5))
     earlier = history_of(box("x", "y"), list(far.trials), (None, 0.5))
-    history = History(earlier.space, earlier.objectives, [], earlier=(earlier,))
-    while history.number < 25:
-        params = suggested(history)
-        history = history.advance([*history.trials, trial(history.number, params, losses(params))])
-    assert lowest([each for each in history.trials if each.values["loss1"] <= 0.5]) < 0.55
+    found = []
+    for seed in range(4):
+        history = History(earlier.space, earlier.objectives, [], earlier=(earlier,))
+        while history.number < 25:
+            params = suggested(history, seed)
+            history = history.advance([*history.trials, trial(history.number, params, losses(params))])
+        found.append(lowest([each for each in history.trials if each.values["loss1"] <= 0.5]))
+    assert np.median(found) < 0.6
 
 
 def test_the_settings_are_checked() -> None:
