@@ -50,8 +50,8 @@ def log_below(mu: Floats, sd: Floats, limit: float) -> Acquired:
     from scipy.special import log_ndtr
 
     z = (limit - mu) / sd
-    value = log_ndtr(z)
-    slope = np.exp(-0.5 * z**2 - _LOG_ROOT_2PI - value)
+    value, near = log_ndtr(z), np.maximum(z, _FAR)
+    slope = np.where(z < _FAR, -z, np.exp(-0.5 * near**2 - _LOG_ROOT_2PI - log_ndtr(near)))
     return value, -slope / sd, -z * slope / sd
 
 

@@ -40,11 +40,12 @@ def is_enough(evidence: Evidence) -> bool:
 @dataclass(frozen=True, slots=True, eq=False)
 class Surrogate:
     """`objectives` are models of the m warped losses, as if what runs had come out as they expect, and what failed no
-    better than what is there. `failure` is above 0 where trials fail; None where none has. `front` (k, m) is what the
-    models expect of the best that was tried; what counts as improvement lies below `reference` (m,). `good` (g, d) are
-    the best points."""
+    better than what is there; `limits` (m,) are warped too. `failure` is above 0 where trials fail; None where none
+    has. `front` (k, m) is what the models expect of the best that was tried; what counts as improvement lies below
+    `reference` (m,). `good` (g, d) are the best points."""
 
     objectives: tuple[Model, ...]
+    limits: Floats
     failure: GaussianProcess | None
     front: Floats
     reference: Floats
@@ -70,7 +71,8 @@ class Surrogate:
         objectives = tuple(
             model.believing(Z_failed, at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
         )
-        return cls(objectives, _failing(cube, evidence), front, reference, np.vstack([fit.good for fit in fits]))
+        good = np.vstack([fit.good for fit in fits])
+        return cls(objectives, fits[-1].limits, _failing(cube, evidence), front, reference, good)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,14 +140,15 @@ def _front(means: Floats) -> Floats:
 
 
 def _reference(means: Floats, limits: Floats) -> Floats:
-    """The limits (m,), and without one a little more than the worst of the front within them. With one objective and no
-    limit it is the best mean."""
+    """A little more (m,) than the worst of the front within the limits, or than the limit where there is one: what just
+    keeps it counts too. With one objective and no limit it is the best mean."""
     within = means[np.all(means <= limits, axis=1)]
     front = within[pareto.fronts(within) == 0]
-    if not len(front):
-        return np.asarray(np.minimum(means.max(axis=0), limits))
-    margin = np.maximum(0.1 * np.ptp(front, axis=0), 0.1) if means.shape[1] > 1 else 0.0
-    return np.asarray(np.minimum(front.max(axis=0) + margin, limits))
+    if means.shape[1] == 1:
+        return np.asarray(np.minimum(front.min(axis=0, initial=np.inf), limits))
+    worst = front.max(axis=0) if len(front) else means.max(axis=0)
+    margin = np.maximum(0.1 * np.ptp(front, axis=0), 0.1) if len(front) else 0.1
+    return np.asarray(np.where(limits < np.inf, limits, worst) + margin)
 
 
 def _joined(processes: Sequence[GaussianProcess], with_own: bool, rng: np.random.Generator) -> Model:

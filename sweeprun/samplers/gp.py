@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -97,8 +98,8 @@ def _linear_algebra() -> ThreadpoolController:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Score:
-    """What a point is worth: the logarithms of the improvement expected there, of the chance that it does not fail, and
-    of what it costs.
+    """What a point is worth: the logarithms of the improvement expected there, of the chances that it keeps the limits
+    and does not fail, and of what it costs.
 
     `lower` and `upper` are the boxes of losses that no trial is expected to dominate.
     """
@@ -113,11 +114,19 @@ class _Score:
     def of(cls, box: Cube, surrogate: Surrogate, least_gain: float, cost: Cost | None) -> _Score:
         return cls(box, surrogate, cost, *undominated(surrogate.front - least_gain, surrogate.reference))
 
+    @property
+    def _limits(self) -> list[tuple[int, float]]:
+        """Of several objectives those that have a limit: where the improvement is reckoned to a little beyond it."""
+        limits = self.surrogate.limits.tolist()
+        return [(j, limit) for j, limit in enumerate(limits) if limit < math.inf and len(limits) > 1]
+
     def values(self, U: Floats, active: Flags) -> Floats:
         """(m,) of settled points U (m, d)."""
         Z = self.cube.features(U, active)
         mu, sd = _stacked([model.predict(Z) for model in self.surrogate.objectives])
         value = log_improvement(mu, sd, self.lower, self.upper)[0]
+        for j, limit in self._limits:
+            value = value + log_below(mu[:, j], sd[:, j], limit)[0]
         if self.surrogate.failure is not None:
             value = value + log_below(*self.surrogate.failure.predict(Z), 0.0)[0]
         return value if self.cost is None else value - self.cost.predict(Z)
@@ -127,6 +136,11 @@ class _Score:
         Z = self.cube.features(U, active)
         mu, sd, dmu, dsd = _stacked([model.slopes(Z) for model in self.surrogate.objectives])
         value, by_mu, by_sd = log_improvement(mu, sd, self.lower, self.upper)
+        for j, limit in self._limits:
+            chance, more_by_mu, more_by_sd = log_below(mu[:, j], sd[:, j], limit)
+            value = value + chance
+            by_mu[:, j] += more_by_mu
+            by_sd[:, j] += more_by_sd
         slope = np.einsum("qm,qmp->qp", by_mu, dmu) + np.einsum("qm,qmp->qp", by_sd, dsd)
         if self.surrogate.failure is not None:
             mu, sd, dmu, dsd = self.surrogate.failure.slopes(Z)

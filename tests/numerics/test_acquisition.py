@@ -52,6 +52,12 @@ def test_the_probability_to_keep_a_limit_is_that_of_the_normal_distribution() ->
     np.testing.assert_allclose(log_below(MU, SD, 0.5)[0], norm.logcdf(0.5, MU, SD))
 
 
+def test_far_beyond_a_limit_its_slope_still_points_back() -> None:
+    mu = np.array([10.0, 999.0, 1001.0, 1e6, 1e12])
+    _, by_mu, _ = log_below(mu, np.ones(5), 0.0)
+    np.testing.assert_allclose(by_mu, -mu, rtol=0.02)
+
+
 def two_d(front: list[tuple[float, float]], reference: tuple[float, float]) -> tuple[Floats, Floats]:
     """The strips below a staircase."""
     points = sorted(front)
