@@ -32,15 +32,6 @@ def test_reporting_loads_the_standard_library_only_and_nothing_heavy_of_it() -> 
     assert not new & HEAVY
 
 
-def test_importing_the_helper_takes_less_than_15_milliseconds() -> None:
-    clock = "from time import process_time as now; start = now(); import sweeprun.client; print(now() - start)"
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", clock], capture_output=True, text=True, check=True).stdout)
-        for _ in range(5)
-    ]
-    assert min(seconds) < 0.015  # the least disturbed measurement; the promise is 15 ms
-
-
 def test_no_module_hides_a_helper_of_its_name() -> None:
     package = Path(sweeprun.__file__).parent
     modules = {path.stem for path in package.iterdir()}
