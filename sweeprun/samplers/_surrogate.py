@@ -90,8 +90,9 @@ class Cost:
         logs = np.log(seconds[timed])
         if len(logs) < LEAST_KNOWN or left <= 0 or logs.std() < _SAME:
             return None
-        y = (logs - logs.mean()) / logs.std()
-        return cls(_process(cube, evidence.U[timed], evidence.active[timed], y, y), left * float(logs.std()))
+        y, active = (logs - logs.mean()) / logs.std(), evidence.active[timed]
+        Z = cube.features(evidence.U[timed], active)
+        return cls(_process(Z, cube.owner, active, y, y), left * float(logs.std()))
 
     def predict(self, Z: Floats) -> Floats:
         """What the logarithm of the time at features Z (q, p) counts, up to a constant: (q,)."""
@@ -116,17 +117,18 @@ class _Fit:
     @classmethod
     def of(cls, cube: Cube, evidence: Evidence) -> Self:
         known = np.flatnonzero(evidence.merits < np.inf)
-        U, active = evidence.U[known], evidence.active[known]
+        active = evidence.active[known]
+        Z = cube.features(evidence.U[known], active)
         columns, limits = np.maximum(evidence.Y[known], _BEST).T, evidence.limits.tolist()
         warps = [Warp.of(losses, limit) for losses, limit in zip(columns, limits, strict=True)]
         n_fitted = _n_fitted(len(known))
         processes = tuple(
-            _process(cube, U, active, Warp.of(losses[:n_fitted], limit)(losses[:n_fitted]), warp(losses))
+            _process(Z, cube.owner, active, Warp.of(losses[:n_fitted], limit)(losses[:n_fitted]), warp(losses))
             for losses, limit, warp in zip(columns, limits, warps, strict=True)
         )
         bounds = np.array([warp.bound(limit) for warp, limit in zip(warps, limits, strict=True)])
         best = known[np.argsort(evidence.merits[known], kind="stable")[:_N_GOOD]]
-        return cls(processes, bounds, cube.features(U, active), evidence.U[best])
+        return cls(processes, bounds, Z, evidence.U[best])
 
 
 def _front(means: Floats) -> Floats:
@@ -168,18 +170,18 @@ def _failing(cube: Cube, evidence: Evidence) -> GaussianProcess | None:
     failed, ended = evidence.merits == np.inf, ~np.isnan(evidence.merits)
     if not failed.any():
         return None
-    labels = np.where(failed[ended], _FAILED, _FINISHED)
-    return _process(cube, evidence.U[ended], evidence.active[ended], labels, labels)
+    labels, active = np.where(failed[ended], _FAILED, _FINISHED), evidence.active[ended]
+    return _process(cube.features(evidence.U[ended], active), cube.owner, active, labels, labels)
 
 
-def _process(cube: Cube, U: Floats, active: Flags, y_fitted: Floats, y: Floats) -> GaussianProcess:
-    """The process of y (n,) at the points U (n, d). Its hyperparameters are those of the first so many, whose values
-    among themselves are `y_fitted`: between two fits they stay, so that most suggestions need none."""
+def _process(Z: Floats, owner: Integers, active: Flags, y_fitted: Floats, y: Floats) -> GaussianProcess:
+    """The process of y (n,) at features Z (n, p). Its hyperparameters are those of the first so many points, whose
+    values among themselves are `y_fitted`: between two fits they stay, so that most suggestions need none."""
     n_fitted = _n_fitted(len(y))
     prior = Prior(float(active[:n_fitted].sum(axis=1).mean()))
-    Z, first, kept = cube.features(U, active), _kept(y_fitted[:n_fitted]), _kept(y)
-    theta = gaussian_process.fit(Z[:n_fitted][first], cube.owner, y_fitted[:n_fitted][first], prior)
-    return GaussianProcess(Z[kept], cube.owner, y[kept], theta)
+    first, kept = _kept(y_fitted[:n_fitted]), _kept(y)
+    theta = gaussian_process.fit(Z[:n_fitted][first], owner, y_fitted[:n_fitted][first], prior)
+    return GaussianProcess(Z[kept], owner, y[kept], theta)
 
 
 def _n_fitted(n: int) -> int:
