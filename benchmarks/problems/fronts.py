@@ -1,7 +1,8 @@
 """Problems of two objectives, with the hypervolume of the best front that is known.
 
-ZDT: Zitzler, Deb and Thiele 2000, here of ten parameters. A hypervolume is what a set of points dominates of the box
-below a reference point, which here is the worst of each objective over random configurations.
+ZDT: Zitzler, Deb and Thiele 2000, here of ten parameters; DTLZ: Deb, Thiele, Laumanns and Zitzler 2002. A hypervolume
+is what a set of points dominates of the box below a reference point, which here is the worst of each objective over
+random configurations.
 """
 
 from __future__ import annotations
@@ -100,32 +101,43 @@ def _steep(x: np.ndarray) -> float:
     return float(1 + 9 * np.mean(x) ** 0.25)
 
 
-def mixed_sphere() -> FrontProblem:
-    """As DTLZ2 of two objectives: the angle is a number; integers, categories and numbers say how far outside."""
+def _round(f: float, g: float) -> Pair:
+    turned = f * math.pi / 2
+    return (1 + g) * math.cos(turned), (1 + g) * math.sin(turned)
+
+
+def _islands(f: float, g: float) -> Pair:
+    return f, (2 + g) * 2 - f * (1 + math.sin(3 * math.pi * f))
+
+
+def mixed_dtlz(
+    number: int, pair: Callable[[float, float], Pair], outside: Callable[[np.ndarray], float], at: float
+) -> FrontProblem:
+    """DTLZ of two objectives where the distance from the front is up to integers, ordered and unordered categories and
+    one number, each of them best at `at`. The letters stand for fifths of the range in an order that nobody is told."""
+    letters = dict(zip("abcde", (0.5, 1.0, 0.0, 0.25, 0.75), strict=True))
 
     def values(p: Params) -> Pair:
-        outside = (
-            ((p["layers"] - 5) / 8) ** 2
-            + ((math.log2(p["units"]) - 7) / 6) ** 2
-            + 0.3 * ("relu", "gelu", "tanh", "sigmoid").index(p["activation"])
-            + (0.2 if p["norm"] == (p["angle"] < 0.5) else 0.0)
-            + 2 * (p["dropout"] - 0.3) ** 2
-        )
-        turned = p["angle"] * math.pi / 2
-        return (1 + outside) * math.cos(turned), (1 + outside) * math.sin(turned)
+        x = [p["i0"] / 10, p["i1"] / 20, p["width"] / 32, letters[p["c0"]], letters[p["c1"]], at + 0.4 * p["off"]]
+        return pair(p["x0"], outside(np.array([*x, p["x1"]])))
 
     space = Space(
         [
-            choice(FloatParameter("angle", 0.0, 1.0)),
-            choice(IntParameter("layers", 1, 12)),
-            choice(IntParameter("units", 8, 1024, log=True)),
-            choice(CategoricalParameter("activation", ("gelu", "relu", "sigmoid", "tanh"))),
-            choice(CategoricalParameter("norm", (True, False))),
-            choice(FloatParameter("dropout", 0.0, 0.9)),
+            choice(FloatParameter("x0", 0.0, 1.0)),
+            choice(FloatParameter("x1", 0.0, 1.0)),
+            choice(IntParameter("i0", 0, 10)),
+            choice(IntParameter("i1", 0, 20)),
+            choice(CategoricalParameter("width", (0, 4, 8, 16, 32), ordered=True)),
+            choice(CategoricalParameter("c0", tuple(letters))),
+            choice(CategoricalParameter("c1", tuple(letters))),
+            choice(CategoricalParameter("off", (True, False))),
         ]
     )
-    angles = np.linspace(0, math.pi / 2, 5001)
-    return front("mixed sphere", space, values, zip(np.cos(angles).tolist(), np.sin(angles).tolist(), strict=True))
+    return front(f"mixed DTLZ{number}", space, values, [pair(x, 0.0) for x in np.linspace(0, 1, 5001).tolist()])
+
+
+def _squares(x: np.ndarray) -> float:
+    return float(np.sum((x - 0.5) ** 2))
 
 
 def fcnet_size(folder: Path, task: str) -> FrontProblem:
@@ -160,6 +172,7 @@ def fronts(data: Path | None) -> list[FrontProblem]:
         zdt(3, _torn, _linear),
         zdt(4, _convex, _rugged),
         zdt(6, _concave, _steep),
-        mixed_sphere(),
+        mixed_dtlz(2, _round, _squares, at=0.5),
+        mixed_dtlz(7, _islands, lambda x: float(9 * np.mean(x)), at=0.0),
     ]
     return made + ([fcnet_size(data, task) for task in FCNET_INPUTS] if data else [])

@@ -37,7 +37,7 @@ class Axis:
     def cells(self, u: Floats) -> Integers:
         """Which value each of the coordinates (m,) stands for."""
         assert self.edges is not None
-        return np.clip(np.searchsorted(self.edges, u, side="right") - 1, 0, len(self.edges) - 2)
+        return np.searchsorted(self.edges[1:-1], u, side="right")
 
 
 class Cube:
@@ -107,6 +107,25 @@ class Cube:
         widths = [self._width(i) for i in range(self.d)]
         return np.repeat(np.arange(self.d), widths)
 
+    @cached_property
+    def _starts(self) -> Integers:
+        """The first feature of each coordinate."""
+        return np.searchsorted(self.owner, np.arange(self.d))
+
+    @cached_property
+    def _choices(self) -> Integers:
+        """The coordinates whose features are unit vectors."""
+        return np.flatnonzero([axis.categorical for axis in self.axes])
+
+    @cached_property
+    def _arcs(self) -> Integers:
+        """The coordinates whose features are places on an arc; the rest are features as they are, `_plain`."""
+        return np.setdiff1d(np.flatnonzero(self.conditional), self._choices)
+
+    @cached_property
+    def _plain(self) -> Integers:
+        return np.setdiff1d(np.arange(self.d), np.append(self._choices, self._arcs))
+
     def _width(self, i: int) -> int:
         axis = self.axes[i]
         if axis.categorical and axis.points is not None:
@@ -117,30 +136,23 @@ class Cube:
         """Points as (m, p): a number is itself, or where it is conditional a place on an arc around the origin; a
         choice is one of the unit vectors, over root 2. What is not active lies at the origin."""
         Z = np.zeros((len(U), len(self.owner)))
-        start = 0
-        for i, axis in enumerate(self.axes):
-            here, u, width = active[:, i], U[active[:, i], i], self._width(i)
-            if axis.categorical:
-                Z[np.flatnonzero(here), start + axis.cells(u)] = np.sqrt(0.5)
-            elif width == 2:
-                Z[here, start], Z[here, start + 1] = np.cos(_ARC * u) / _ARC, np.sin(_ARC * u) / _ARC
-            else:
-                Z[here, start] = u
-            start += width
+        Z[:, self._starts[self._plain]] = U[:, self._plain]
+        for i in self._arcs:
+            here, start = active[:, i], self._starts[i]
+            angle = _ARC * U[here, i]
+            Z[here, start], Z[here, start + 1] = np.cos(angle) / _ARC, np.sin(angle) / _ARC
+        for i in self._choices:
+            rows = np.flatnonzero(active[:, i])
+            Z[rows, self._starts[i] + self.axes[i].cells(U[rows, i])] = np.sqrt(0.5)
         return Z
 
     def by_coordinates(self, U: Floats, active: Flags, by_features: Floats) -> Floats:
         """Derivatives by the coordinates (m, d) from those by the features (m, p); 0 for choices and the inactive."""
         derivative = np.zeros_like(U)
-        start = 0
-        for i, axis in enumerate(self.axes):
-            width = self._width(i)
-            if width == 2 and not axis.categorical:
-                angle = _ARC * U[:, i]
-                derivative[:, i] = np.cos(angle) * by_features[:, start + 1] - np.sin(angle) * by_features[:, start]
-            elif not axis.categorical:
-                derivative[:, i] = by_features[:, start]
-            start += width
+        derivative[:, self._plain] = by_features[:, self._starts[self._plain]]
+        for i in self._arcs:
+            angle, start = _ARC * U[:, i], self._starts[i]
+            derivative[:, i] = np.cos(angle) * by_features[:, start + 1] - np.sin(angle) * by_features[:, start]
         return np.where(active, derivative, 0.0)
 
 

@@ -52,10 +52,13 @@ class Surrogate:
     good: Floats
 
     @classmethod
-    def of(cls, cube: Cube, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator) -> Self:
-        """From the evidence of this sweep and of `earlier` ones: each of those is enough, and this one may be."""
+    def of(
+        cls, cube: Cube, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator, scale: float = 1.0
+    ) -> Self:
+        """From the evidence of this sweep and of `earlier` ones: each of those is enough, and this one may be. All
+        lengthscales are `scale` times what is most likely."""
         enough = is_enough(evidence)
-        fits = [_Fit.of(cube, each) for each in ([*earlier, evidence] if enough else earlier)]
+        fits = [_Fit.of(cube, each, scale) for each in ([*earlier, evidence] if enough else earlier)]
         Z, failed = cube.features(evidence.U, evidence.active), evidence.merits == np.inf
         unknown = np.isnan(evidence.merits) if enough else ~failed
         models = []
@@ -72,7 +75,7 @@ class Surrogate:
             model.believing(Z_failed, at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
         )
         good = np.vstack([fit.good for fit in fits])
-        return cls(objectives, fits[-1].limits, _failing(cube, evidence), front, reference, good)
+        return cls(objectives, fits[-1].limits, _failing(cube, evidence, scale), front, reference, good)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +95,7 @@ class Cost:
             return None
         y, active = (logs - logs.mean()) / logs.std(), evidence.active[timed]
         Z = cube.features(evidence.U[timed], active)
-        return cls(_process(Z, cube.owner, active, y, y), left * float(logs.std()))
+        return cls(_process(Z, cube.owner, active, y, y, scale=1.0), left * float(logs.std()))
 
     def predict(self, Z: Floats) -> Floats:
         """What the logarithm of the time at features Z (q, p) counts, up to a constant: (q,)."""
@@ -115,7 +118,7 @@ class _Fit:
     good: Floats
 
     @classmethod
-    def of(cls, cube: Cube, evidence: Evidence) -> Self:
+    def of(cls, cube: Cube, evidence: Evidence, scale: float) -> Self:
         known = np.flatnonzero(evidence.merits < np.inf)
         active = evidence.active[known]
         Z = cube.features(evidence.U[known], active)
@@ -123,7 +126,7 @@ class _Fit:
         warps = [Warp.of(losses, limit) for losses, limit in zip(columns, limits, strict=True)]
         n_fitted = _n_fitted(len(known))
         processes = tuple(
-            _process(Z, cube.owner, active, Warp.of(losses[:n_fitted], limit)(losses[:n_fitted]), warp(losses))
+            _process(Z, cube.owner, active, Warp.of(losses[:n_fitted], limit)(losses[:n_fitted]), warp(losses), scale)
             for losses, limit, warp in zip(columns, limits, warps, strict=True)
         )
         bounds = np.array([warp.bound(limit) for warp, limit in zip(warps, limits, strict=True)])
@@ -165,23 +168,27 @@ def _joined(processes: Sequence[GaussianProcess], with_own: bool, rng: np.random
     return Ensemble(tuple(processes), rank_weights(predicted, own.y, rng))
 
 
-def _failing(cube: Cube, evidence: Evidence) -> GaussianProcess | None:
+def _failing(cube: Cube, evidence: Evidence, scale: float) -> GaussianProcess | None:
     """The process that is above 0 where trials fail, from those that have ended; None where none has failed."""
     failed, ended = evidence.merits == np.inf, ~np.isnan(evidence.merits)
     if not failed.any():
         return None
     labels, active = np.where(failed[ended], _FAILED, _FINISHED), evidence.active[ended]
-    return _process(cube.features(evidence.U[ended], active), cube.owner, active, labels, labels)
+    return _process(cube.features(evidence.U[ended], active), cube.owner, active, labels, labels, scale)
 
 
-def _process(Z: Floats, owner: Integers, active: Flags, y_fitted: Floats, y: Floats) -> GaussianProcess:
+def _process(
+    Z: Floats, owner: Integers, active: Flags, y_fitted: Floats, y: Floats, scale: float
+) -> GaussianProcess:
     """The process of y (n,) at features Z (n, p). Its hyperparameters are those of the first so many points, whose
-    values among themselves are `y_fitted`: between two fits they stay, so that most suggestions need none."""
+    values among themselves are `y_fitted`: between two fits they stay, so that most suggestions need none. Then its
+    lengthscales are taken `scale` times as long."""
     n_fitted = _n_fitted(len(y))
     prior = Prior(float(active[:n_fitted].sum(axis=1).mean()))
     first, kept = _kept(y_fitted[:n_fitted]), _kept(y)
     theta = gaussian_process.fit(Z[:n_fitted][first], owner, y_fitted[:n_fitted][first], prior)
-    return GaussianProcess(Z[kept], owner, y[kept], theta)
+    scaled = np.append(theta[:-2] + math.log(scale), theta[-2:])
+    return GaussianProcess(Z[kept], owner, y[kept], scaled)
 
 
 def _n_fitted(n: int) -> int:

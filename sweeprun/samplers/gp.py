@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 _N_RANDOM, _N_NEAR = 256, 256  # points looked at first: anywhere, and near good ones
-_LEAST_GAINS = (0.001, 0.1)  # deviations to be better by, in turns: to go on where it is good, and to look elsewhere
+_LEAST_GAIN = 0.001  # deviations to be better by
+_SCALES = (1.0, 0.25)  # of the lengthscales, in turns: as they were fitted, and doubted
 
 
 @final
@@ -42,10 +43,12 @@ class GPSampler(Sampler):
     Paper: Snoek et al. 2012, Practical Bayesian optimization; Ament et al. 2023 (the logarithm of expected
     improvement); Cowen-Rivers et al. 2022, HEBO (warped losses); Ginsbourger et al. 2010 (what runs is believed);
     Feurer et al. 2018 (earlier sweeps).
-    Differs from the papers: improvement is over the lowest mean of the model, not the lowest loss, and for every second
-    trial over a tenth of a deviation less, because who only polishes stays in the first good branch; lengthscales are
-    expected to grow with the number of active parameters; the chance to fail has a process of its own, and what failed
-    is believed to be no better than the best; inactive parameters lie at the origin of their features.
+    Berkenkamp et al. 2019, No-regret Bayesian optimization with unknown hyperparameters (shorter lengthscales).
+    Differs from the papers: improvement is over the lowest mean of the model, not the lowest loss; for every second
+    trial lengthscales are a quarter of what was fitted, where Berkenkamp's shrink as time passes: a fit that is too
+    sure of itself would stay in the first good branch, or at a border; lengthscales are expected to grow with the
+    number of active parameters; the chance to fail has a process of its own, and what failed is believed to be no
+    better than the best; inactive parameters lie at the origin of their features.
 
         algorithm: gp
     """
@@ -74,8 +77,8 @@ class GPSampler(Sampler):
     ) -> Floats:
         """Points (m, d), the best first."""
         box = cube(history.space)
-        surrogate = Surrogate.of(box, evidence, earlier, rng)
-        score = _Score.of(box, surrogate, _LEAST_GAINS[history.number % 2], self._cost(box, history, evidence))
+        surrogate = Surrogate.of(box, evidence, earlier, rng, _SCALES[history.number % 2])
+        score = _Score.of(box, surrogate, self._cost(box, history, evidence))
         starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
         return ascended(score, box, starts, rng)
 
@@ -111,8 +114,8 @@ class _Score:
     upper: Floats
 
     @classmethod
-    def of(cls, box: Cube, surrogate: Surrogate, least_gain: float, cost: Cost | None) -> _Score:
-        return cls(box, surrogate, cost, *undominated(surrogate.front - least_gain, surrogate.reference))
+    def of(cls, box: Cube, surrogate: Surrogate, cost: Cost | None) -> _Score:
+        return cls(box, surrogate, cost, *undominated(surrogate.front - _LEAST_GAIN, surrogate.reference))
 
     @property
     def _limits(self) -> list[tuple[int, float]]:

@@ -100,6 +100,15 @@ def test_the_scale_of_the_losses_does_not_matter() -> None:
     assert suggested(scaled) == {name: pytest.approx(value, abs=1e-3) for name, value in close.items()}
 
 
+def test_a_parameter_that_seems_to_matter_one_way_only_is_not_left_at_its_border() -> None:
+    def losses(params: Params) -> tuple[float]:
+        a, b = 5 * params["x"] - 2.4, 6 * params["y"] - 3.6
+        return ((a + b) ** 2 + 0.1 * (a - b) ** 2 + 0.5 * (params["z"] - 0.85) ** 2,)
+
+    best = [min(run(box(*"xyz"), losses, 45, seed=seed), key=lambda each: each.values["loss0"]) for seed in range(3)]
+    assert [each.params["z"] for each in best] == [pytest.approx(0.85, abs=0.1)] * 3
+
+
 def test_a_branch_is_judged_with_what_it_leads_to() -> None:
     space = Space(
         [
