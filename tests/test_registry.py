@@ -58,10 +58,14 @@ def test_listing_imports_no_algorithm() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+NEEDED = {"asha": {"max": 9}, "hyperband": {"max": 9}, "threshold": {"lower": 0.0}}
+
+
 @pytest.mark.parametrize("kind", ["sampler", "pruner"])
 def test_every_algorithm_loads_with_its_defaults_and_describes_its_settings(kind: registry.Kind) -> None:
     for name in registry.names(kind):
-        assert registry.load(kind, name, {}) == registry.find(kind, name)()
+        needed = NEEDED.get(name, {})
+        assert registry.load(kind, name, needed) == registry.find(kind, name)(**needed)
         assert all(setting.description for setting in registry.settings(kind, name))
         assert registry.find(kind, name).__doc__
 

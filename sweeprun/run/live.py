@@ -22,6 +22,18 @@ _UNASKED: Mapping[str, tuple[Request, str]] = {
 }
 
 
+LEAVING_S = 1.0  # for a program that knows how far it was to go
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The run has come as far as it was to go, at `step` and that time; what is to be asked of it if it stays."""
+
+    request: tuple[Request, str]
+    step: int
+    at: float
+
+
 @dataclass(slots=True)
 class Live:
     """A run of a trial, from the order to start it to its end. Times are on the worker's monotonic clock.
@@ -36,6 +48,7 @@ class Live:
     started: float
     heard: float
     request: tuple[Request, str] | None = None
+    arrived: Arrived | None = None
     owned: bool = True
     trial: Trial = field(init=False)
     _start_took_s: float = 0.0
@@ -85,6 +98,16 @@ class Live:
         if self.stop_request.exists():
             return "prune", "sweeprun stop --trial was typed"
         return None
+
+    def arrive(self, request: Request, why: str, now: float) -> None:
+        """Note that the run has come as far as it was to go."""
+        self.arrived = self.arrived or Arrived((request, why), self.trial.last_step, now)
+
+    def outstayed(self, now: float) -> tuple[Request, str] | None:
+        """What to ask of a run that has come as far as it was to go, and has not left by itself."""
+        if self.arrived is None or (self.trial.last_step == self.arrived.step and now < self.arrived.at + LEAVING_S):
+            return None
+        return self.arrived.request
 
     def _silent_s(self, now: float) -> float:
         """For how long neither metrics nor logs have grown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import Pruner
+from sweeprun.pruners.base import Promoter, Promotion, Pruner
 from sweeprun.run import budget
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
@@ -106,13 +106,22 @@ class Plan:
         known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
         return History(self.space, self.objectives, trials, earlier=known)
 
+    def promotion(self, history: History) -> Promotion | None:
+        """The paused trial that goes on before a new one is begun; None where there is none."""
+        return self.pruner.promotion(history) if isinstance(self.pruner, Promoter) else None
+
     def suggest(self, history: History) -> Suggestion | None:
-        """The configuration of the next trial: one of those that are run first, then what the algorithm suggests.
+        """The configuration of the next trial: one of those that are run first, then what the algorithm suggests; and
+        how far it goes at first.
 
         None: nothing more. The same in every process.
         """
         given = next_given(self.given, history, seeds.generator(self.seed, history.number))
-        return given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
+        suggestion = given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
+        if suggestion is None or suggestion.until is not None or not isinstance(self.pruner, Promoter):
+            return suggestion
+        start = self.pruner.start(suggestion.params, history)
+        return replace(suggestion, until=start.until, notes={**suggestion.notes, **start.notes})
 
 
 def auto_choice(file: SweepFile) -> auto.Choice:

@@ -24,7 +24,7 @@ from sweeprun.run.knowledge import Knowledge
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
-from sweeprun.run.outcome import Request, ended, retried
+from sweeprun.run.outcome import Request, arrival, ended, retried
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import check_environment
 from sweeprun.run.spawning import Spawning
@@ -141,7 +141,8 @@ class Worker:
             return self._ledger.trouble is not None and self._halting.impatient
         if self.halt is not None and self.halt.key != "trials":
             return not (self.halt.ends_sweep and self._claims.orphaned(self._known.underway, ()))
-        return (self.halt is not None or self._exhausted) and not self._known.underway
+        begun = self.halt is not None or self._exhausted
+        return begun and not self._known.underway and self.plan.promotion(self.history) is None
 
     # ---- starting
 
@@ -220,7 +221,7 @@ class Worker:
             return
         request = live.wanted(self.plan, end)
         trial = live.over(end, now)
-        outcome = ended(end, request, trial, live.traces())
+        outcome = ended(end, request, trial, live.traces(), arrival(self.plan.pruner, trial, self.history))
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
@@ -232,7 +233,8 @@ class Worker:
             measurements = live.read(self._clock())
             for measurement in measurements:
                 yield self._measured(live, measurement)
-            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, self._clock())
+            now = self._clock()
+            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, now) or live.outstayed(now)
             if request is not None and live.request is None:
                 self._ask(live, *request)
             elif request is None and measurements:
@@ -246,6 +248,8 @@ class Worker:
         verdict = self.plan.pruner.verdict(live.trial, self.history)
         if verdict.action is Action.STOP:
             self._ask(live, "prune", verdict.reason)
+        elif verdict.stop:
+            live.arrive("pause" if verdict.action is Action.PAUSE else "finish", verdict.reason, self._clock())
 
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
         live.ask(request, why)

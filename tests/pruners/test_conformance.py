@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,9 +27,12 @@ states = st.sampled_from([TrialState.RUNNING, TrialState.PAUSED, TrialState.PRUN
 crowds = st.lists(st.tuples(states, curves), max_size=10)
 
 
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"asha": {"max": 81}}  # of those that need some
+
+
 @pytest.fixture(scope="module", params=registry.names("pruner"))
 def pruner(request: pytest.FixtureRequest) -> Pruner:
-    found: Pruner = registry.load("pruner", request.param, {})
+    found: Pruner = registry.load("pruner", request.param, OPTIONS.get(request.param, {}))
     return found
 
 
