@@ -56,7 +56,7 @@ class AshaPruner(Promoter):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.max is None) == (self.length is None):
-            raise ValueError("must have either max, the step at which a trial ends, or length, the parameter that says it")
+            raise ValueError("must have max, the step at which a trial ends, or length, the parameter that says it")
         if self.min is not None and self.min > self._end:
             raise ValueError(f"must have min at most at {self._end:g}, the end of a trial, not at {self.min:g}")
         if self.min is not None and self.max is not None and self.min != int(self.min):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 from sweeprun.history import History
-from sweeprun.trials import Json, Params, Trial
+from sweeprun.trials import Json, Params, Suggestion, Trial, TrialState
 
 
 class Action(StrEnum):
@@ -20,6 +20,13 @@ class Action(StrEnum):
     STOP = "stop"  # it ends here, pruned
     PAUSE = "pause"  # it ends here and may be promoted
     FINISH = "finish"  # it ends here, complete: no trial is to go further
+
+
+AFTER: Mapping[Action, TrialState] = {  # the state of a trial that was ended so
+    Action.STOP: TrialState.PRUNED,
+    Action.PAUSE: TrialState.PAUSED,
+    Action.FINISH: TrialState.COMPLETE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +85,11 @@ class Promoter(Pruner, ABC):
     @abstractmethod
     def start(self, params: Params, history: History) -> Start:
         """What the next trial is given at first, a new configuration with these parameters."""
+
+
+def staged(suggestion: Suggestion, pruner: Pruner, history: History) -> Suggestion:
+    """`suggestion` with how far `pruner` has it go at first, unless that is said already."""
+    if suggestion.until is not None or not isinstance(pruner, Promoter):
+        return suggestion
+    start = pruner.start(suggestion.params, history)
+    return replace(suggestion, until=start.until, notes={**suggestion.notes, **start.notes})

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.history import History
-from sweeprun.pruners.base import Action, Pruner
+from sweeprun.pruners.base import AFTER, Pruner
 from sweeprun.store import records
 from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
@@ -22,7 +22,6 @@ SHELL_SIGKILL = 137  # how a shell reports it
 
 Request = Literal["prune", "pause", "finish", "preempt", "nan", "timeout", "hang", "drop"]
 
-_AFTER = {Action.STOP: TrialState.PRUNED, Action.PAUSE: TrialState.PAUSED, Action.FINISH: TrialState.COMPLETE}
 _ASKED = {"prune": TrialState.PRUNED, "pause": TrialState.PAUSED, "finish": TrialState.COMPLETE}
 
 _GPU_OOM = re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED")
@@ -99,7 +98,7 @@ def arrival(pruner: Pruner, trial: Trial, history: History) -> Outcome | None:
     if trial.until is None or trial.last_step < trial.until:
         return None
     verdict = pruner.verdict(trial, history)
-    return Outcome(_AFTER[verdict.action], verdict.reason) if verdict.stop else None
+    return Outcome(AFTER[verdict.action], verdict.reason) if verdict.stop else None
 
 
 def lost(trial: Trial, arrived: Outcome | None = None) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import Promoter, Promotion, Pruner
+from sweeprun.pruners.base import Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
@@ -118,10 +118,7 @@ class Plan:
         """
         given = next_given(self.given, history, seeds.generator(self.seed, history.number))
         suggestion = given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
-        if suggestion is None or suggestion.until is not None or not isinstance(self.pruner, Promoter):
-            return suggestion
-        start = self.pruner.start(suggestion.params, history)
-        return replace(suggestion, until=start.until, notes={**suggestion.notes, **start.notes})
+        return suggestion and staged(suggestion, self.pruner, history)
 
 
 def auto_choice(file: SweepFile) -> auto.Choice:
