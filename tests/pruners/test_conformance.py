@@ -27,7 +27,7 @@ states = st.sampled_from([TrialState.RUNNING, TrialState.PAUSED, TrialState.PRUN
 crowds = st.lists(st.tuples(states, curves), max_size=10)
 
 
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"asha": {"max": 81}}  # of those that need some
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"asha": {"max": 81}, "hyperband": {"max": 81}}  # of those that need some
 
 
 @pytest.fixture(scope="module", params=registry.names("pruner"))
