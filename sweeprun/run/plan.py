@@ -15,6 +15,7 @@ from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
+from sweeprun.run.keeping import Keep
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
@@ -57,6 +58,7 @@ class Plan:
     grace_s: float
     stop_signal: int
     store_patience_s: float
+    keep: Keep
     resources: Resources
     n_edits: int
 
@@ -85,7 +87,7 @@ class Plan:
             objectives=file.objectives,
             given=all_given(file, known.sweeps),
             earlier=known,
-            sampler=_loaded(file, "algorithm", settled(file).algorithm),
+            sampler=_loaded(file, "algorithm", _algorithm(file)),
             pruner=pruner,
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
@@ -97,6 +99,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
+            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk),
             resources=_resources(file),
             n_edits=n_edits,
         )
@@ -128,12 +131,23 @@ def auto_choice(file: SweepFile) -> auto.Choice:
 
 
 def settled(file: SweepFile) -> SweepFile:
-    """`file` with `algorithm: auto` replaced by what it chooses: once, when a sweep is created."""
+    """`file` with what it leaves open decided: once, when a sweep is created."""
+    return file.model_copy(update={"algorithm": _algorithm(file), "pruner": _pruner(file)})
+
+
+def _algorithm(file: SweepFile) -> Named:
+    """What `algorithm: auto` chooses."""
     if file.algorithm.name != "auto":
-        return file
+        return file.algorithm
     choice = auto_choice(file)
-    named = Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
-    return file.model_copy(update={"algorithm": named})
+    return Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
+
+
+def _pruner(file: SweepFile) -> Named:
+    """Asha pauses nobody where the program does not continue from its checkpoint."""
+    if file.pruner.name != "asha" or file.resumes is not False:
+        return file.pruner
+    return Named(name="asha", **{"mode": "stop", **file.pruner.options})
 
 
 def _time(file: SweepFile, algorithm: str) -> dict[str, float]:

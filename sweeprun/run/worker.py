@@ -20,6 +20,7 @@ from sweeprun.run.claim import Claims, Nothing
 from sweeprun.run.events import Event
 from sweeprun.run.fence import Fence
 from sweeprun.run.halting import Halting, Switch
+from sweeprun.run.keeping import Keeping, unsaved
 from sweeprun.run.knowledge import Knowledge
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
@@ -65,6 +66,7 @@ class Worker:
         self._live: dict[int, Live] = {}
         self._fenced = False
         self._n_settled = 0
+        self._untidy = True
         self._changed: str | None = None
         self.halt: Reached | None = None
         self._adopt(plan)
@@ -76,6 +78,7 @@ class Worker:
         self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
         self._known = Knowledge(self._sweep, plan, self._me)
         self._news = News(plan.objectives)
+        self._keeping = Keeping(self._sweep.layout, plan.keep)
         self._exhausted = False
         self._fruitless: History | None = None
 
@@ -91,6 +94,7 @@ class Worker:
                 yield from self._settle()
                 self._stay_seen()
                 self._refresh()
+                self._tidy()
                 yield from self._news.halting(self.halt if self._live else None)
                 yield from self._news.noted("lock", self._sweep.lock_trouble)
                 yield from self._news.noted("change", self._changed)
@@ -222,6 +226,8 @@ class Worker:
         request = live.wanted(self.plan, end)
         trial = live.over(end, now)
         outcome = ended(end, request, trial, live.traces(), arrival(self.plan.pruner, trial, self.history))
+        if (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
+            yield from self._news.noted("resumes", said)
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
@@ -278,10 +284,17 @@ class Worker:
     def _settle(self, last: bool = False) -> Iterator[Event]:
         settled = self._ledger.said(last)
         self._n_settled += len(settled)
+        self._untidy = self._untidy or bool(settled)
         if self._n_settled >= TIDY_EVERY:
             self._n_settled = 0
             self._ledger.tidy()
         return self._news.told(settled, self.history)
+
+    def _tidy(self) -> None:
+        """Let checkpoints go that are not kept, where trials have ended since."""
+        if self._untidy:
+            self._untidy = False
+            self._keeping.tidy(self.history)
 
     def _leave(self) -> list[Event]:
         """End what runs and say what became of it; returns what there is to tell, if anybody still listens."""

@@ -96,8 +96,10 @@ class SweepFile(Language):
     constraints: tuple[Text, ...] = Field(default=(), description="Expressions that every configuration satisfies.")
     algorithm: Named = Field(default=Named(name="auto"), description="How configurations are chosen.")
     pruner: Named = Field(default=Named(name="none"), description="Which trials are ended early.")
-    resumes: Annotated[Json, *one_of("auto", True, False), Later(("auto",))] = Field(
-        default="auto", description="Does the program continue from its checkpoint?"
+    resumes: Annotated[Json, *one_of("auto", True, False)] = Field(
+        default="auto",
+        description="Does the program continue from its checkpoint? auto: it shows; false: asha stops trials instead of"
+        " pausing them.",
     )
     fidelity: Annotated[dict[Name, tuple[AnyJson, ...]] | None, Later()] = Field(
         default=None, description="A parameter that is raised from rung to rung, instead of steps."
