@@ -79,6 +79,11 @@ class Reported:
         if self._step is not None and self._step >= step:
             self._choose_again()
 
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Those of the trial so far."""
+        return self._values
+
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far."""
         furthest = max(self.last_step, trial.last_step)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field
 
 from sweeprun.history import History
 from sweeprun.objective import Objective
@@ -15,6 +19,7 @@ LEAST_FIRST = 3  # a first rung below says next to nothing about the end
 FIRST_SHARE = 1 / 17  # of the whole way: the first rung where nothing else is said
 HIGHEST_BUT_ONE = 0.7  # of the whole way: a rung beyond it saves next to nothing
 
+Steps = Annotated[tuple[Annotated[int, Field(strict=True)], ...], Field(strict=False)]  # a list in a sweep file
 StepsOf = Callable[[Params], tuple[int, ...]]
 
 
@@ -29,22 +34,34 @@ def rungs(first: float, last: float, eta: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Where the rungs of a trial lie: at steps, the last one at `max`, or at shares of its own length, which is the
-    parameter `length`."""
+    """Where the rungs of a trial lie: at steps, the last one at `max`, at shares of its own length, which is the
+    parameter `length`, or where `rungs` say."""
 
     min: float | None
     max: int | None
     length: str | None
+    rungs: tuple[int, ...] | None
     eta: int
 
     def check(self) -> None:
         """Raises ValueError for one that cannot be climbed."""
-        if (self.max is None) == (self.length is None):
-            raise ValueError("must have max, the step at which a trial ends, or length, the parameter that says it")
+        if [self.max, self.length, self.rungs].count(None) != 2:
+            raise ValueError(
+                "must have max, the step at which a trial ends, or length, the parameter that says it, or all rungs"
+            )
+        if self.rungs is not None:
+            self._check_rungs(self.rungs)
+            return
         if self.min is not None and self.min > (self.max or 1):
             raise ValueError(f"must have min at most at {self.max or 1}, the end of a trial, not at {self.min:g}")
         if self.min is not None and self.max is not None and self.min != int(self.min):
             raise ValueError(f"must have a whole step as min, not {self.min:g}; shares go with length")
+
+    def _check_rungs(self, steps: tuple[int, ...]) -> None:
+        if not steps or any(a >= b for a, b in pairwise((0, *steps))):
+            raise ValueError(f"must have rungs that ascend from step 1 on, not {list(steps)}")
+        if self.min is not None:
+            raise ValueError("must not have min beside rungs: the first of them is the lowest")
 
     @property
     def n(self) -> int:
@@ -61,6 +78,8 @@ class Ladder:
 
     @property
     def _rungs(self) -> tuple[float, ...]:
+        if self.rungs is not None:
+            return self.rungs
         first = FIRST_SHARE if self.max is None else max(LEAST_FIRST, round(FIRST_SHARE * self.max))
         return rungs(self.min or first, self.max or 1, self.eta)
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from sweeprun.history import History
 from sweeprun.objective import Goal
-from sweeprun.pruners._rungs import Halving, Ladder
+from sweeprun.pruners._rungs import Halving, Ladder, Steps
 from sweeprun.pruners.base import Action, Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
 
@@ -44,6 +44,7 @@ class AshaPruner(Promoter):
     min: float | None = Field(
         default=None, gt=0, description="the first rung: a step, or with length a share of the trial's own steps"
     )
+    rungs: Steps | None = Field(default=None, description="instead of min and max: the steps of all rungs, ascending")
     eta: int = Field(default=3, ge=2, description="one in so many is promoted, to so many times the steps")
     mode: Literal["promote", "stop"] = Field(
         default="promote", description="promote: trials wait at rungs, and the best go on; stop: nobody waits"
@@ -71,7 +72,7 @@ class AshaPruner(Promoter):
 
     @property
     def _ladder(self) -> Ladder:
-        return Ladder(self.min, self.max, self.length, self.eta)
+        return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
 
     def _halving(self, history: History) -> Halving:
         metric = history.metric(self.metric, self.goal)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from sweeprun.history import History
 from sweeprun.objective import Goal
-from sweeprun.pruners._rungs import Halving, Ladder
+from sweeprun.pruners._rungs import Halving, Ladder, Steps
 from sweeprun.pruners.base import Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
 
@@ -51,6 +51,7 @@ class HyperbandPruner(Promoter):
     min: float | None = Field(
         default=None, gt=0, description="the lowest rung: a step, or with length a share of the trial's own steps"
     )
+    rungs: Steps | None = Field(default=None, description="instead of min and max: the steps of all rungs, ascending")
     eta: int = Field(default=3, ge=2, description="one in so many is promoted, to so many times the steps")
 
     @model_validator(mode="after")
@@ -79,7 +80,7 @@ class HyperbandPruner(Promoter):
 
     @property
     def _ladder(self) -> Ladder:
-        return Ladder(self.min, self.max, self.length, self.eta)
+        return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
 
     def _size(self, bracket: _Bracket) -> int:
         """With how many trials it begins: as many as make it cost what the others cost (JMLR, algorithm 1, line 3)."""

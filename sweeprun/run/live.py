@@ -118,6 +118,8 @@ class Live:
 
     def over(self, end: Ended | None, now: float) -> Trial:
         """The trial with what its run cost; None: it never ran."""
+        if end is not None and end.code == 0:
+            self.trial = self.progress.ended(self.record)
         run = Run(self.trial.runs[-1].started, 0.0)
         if end is not None:
             # A dead launcher tells no times.
@@ -128,7 +130,7 @@ class Live:
 
     def traces(self) -> Traces:
         """What the run left behind."""
-        return traces(self.progress, self.reader, self.files, self.trial, self.trial.last_step > self.record.last_step)
+        return traces(self.progress, self.reader, self.files, self.trial, self.progress.moved)
 
 
 def _total_bytes(paths: Iterable[Path]) -> int:

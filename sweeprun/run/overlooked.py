@@ -26,7 +26,7 @@ _LONGEST = 100  # characters of a line that is quoted
 
 def traces(progress: Progress, reader: Reader, files: RunFiles, trial: Trial, progressed: bool) -> Traces:
     """What a run left behind that reached `trial`."""
-    absent = next((each.name for each in progress.reporting.objectives if each.name not in trial.values), None)
+    absent = next((each.name for each in progress.reporting.objectives if each.name not in progress.values), None)
     missing = "" if absent is None else _missing(absent, progress, reader, files, trial)
     return Traces(progressed, last_lines(files.stderr, STDERR_LINES), missing)
 

@@ -15,6 +15,7 @@ from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
+from sweeprun.run.fidelity import Fidelity
 from sweeprun.run.keeping import Keep
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
@@ -48,6 +49,7 @@ class Plan:
     earlier: Earlier
     sampler: Sampler
     pruner: Pruner
+    fidelity: Fidelity | None
     needs_curves: bool
     seed: int
     budget: budget.Budget
@@ -74,7 +76,7 @@ class Plan:
     def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
-        pruner = _loaded(file, "pruner", file.pruner)
+        pruner = _loaded(file, "pruner", _pruner(file))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
         return cls(
             command=file.command,
@@ -89,6 +91,7 @@ class Plan:
             earlier=known,
             sampler=_loaded(file, "algorithm", _algorithm(file)),
             pruner=pruner,
+            fidelity=Fidelity.of(resolved),
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
             budget=budget.Budget.of(resolved["budget"], forgiven),
@@ -132,7 +135,7 @@ def auto_choice(file: SweepFile) -> auto.Choice:
 
 def settled(file: SweepFile) -> SweepFile:
     """`file` with what it leaves open decided: once, when a sweep is created."""
-    return file.model_copy(update={"algorithm": _algorithm(file), "pruner": _pruner(file)})
+    return file.model_copy(update={"algorithm": _algorithm(file)})
 
 
 def _algorithm(file: SweepFile) -> Named:
@@ -144,7 +147,16 @@ def _algorithm(file: SweepFile) -> Named:
 
 
 def _pruner(file: SweepFile) -> Named:
-    """Asha pauses nobody where the program does not continue from its checkpoint."""
+    """Where a parameter is raised its values are the rungs; where the program does not continue from its checkpoint,
+    asha pauses nobody."""
+    if file.fidelity is not None:
+        [(name, levels)] = file.fidelity.items()
+        beside = next((key for key in ("min", "max", "length", "rungs", "mode") if key in file.pruner.options), None)
+        if beside is not None:
+            message = f"pruner {file.pruner.name} must not have {beside} where fidelity.{name} says the rungs"
+            raise file.placed(SweepFileError(message), "pruner", beside)
+        rungs = list(range(1, len(levels) + 1))
+        return Named(name=file.pruner.name, **{**file.pruner.options, "rungs": rungs})
     if file.pruner.name != "asha" or file.resumes is not False:
         return file.pruner
     return Named(name="asha", **{"mode": "stop", **file.pruner.options})

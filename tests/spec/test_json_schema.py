@@ -112,7 +112,6 @@ def test_every_file_that_is_shipped_tells_editors_where_the_schema_is(file: Path
         "metrics_from: stdout",
         "metrics_from: {csv: a.csv}",
         "resumes: true",
-        "fidelity: {share: [0.1, 1.0]}",
         "preload: [torch]",
         "env: {A: 1, B: x, C: true}",
         "resources: {gpus: 0.5, gpu_memory: 10GiB}",
