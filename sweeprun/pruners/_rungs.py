@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sweeprun.errors import SweepFileError, near
 from sweeprun.history import History
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Action, Promotion, Verdict
@@ -30,6 +31,16 @@ def rungs(first: float, last: float, eta: int) -> tuple[float, ...]:
         found.append(first)
         first *= eta
     return (*found, last)
+
+
+def length_of(params: Params, name: str) -> float:
+    """How many steps a trial with these parameters has. Raises SweepFileError where they do not say it."""
+    length = params.get(name)
+    if type(length) not in (int, float) or length < 1:
+        what = f"is {length!r}" if name in params else "is missing"
+        message = f"{name!r} {what} in a configuration, where it has to be a number of steps in every one"
+        raise SweepFileError(message, hint=None if name in params else near(name, params))
+    return float(length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class Ladder:
 
     def steps(self, params: Params) -> tuple[int, ...]:
         """The rungs of a trial with these parameters, ascending; a trial may be shorter than the last of them."""
-        length = 1 if self.length is None else params[self.length]
+        length = 1.0 if self.length is None else length_of(params, self.length)
         steps: list[int] = []
         for each in self._rungs:
             steps.append(max(round(each * length), steps[-1] + 1 if steps else 1))

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sweeprun import registry, seeds
 from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
+from sweeprun.pruners._rungs import length_of
 from sweeprun.pruners.base import Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.fidelity import Fidelity
@@ -29,6 +32,8 @@ from sweeprun.store import earlier
 from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Suggestion, Trial
+
+_N_LOOKED_AT = 32  # configurations
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
         pruner = _loaded(file, "pruner", _pruner(file))
+        _check_length(file, getattr(pruner, "length", None))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
         return cls(
             command=file.command,
@@ -160,6 +166,17 @@ def _pruner(file: SweepFile) -> Named:
     if file.pruner.name != "asha" or file.resumes is not False:
         return file.pruner
     return Named(name="asha", **{"mode": "stop", **file.pruner.options})
+
+
+def _check_length(file: SweepFile, length: str | None) -> None:
+    """Raises SweepFileError where the parameter that says how long a trial is may be missing or no number."""
+    if length is None:
+        return
+    try:
+        for i in range(_N_LOOKED_AT):
+            length_of(file.space.sample(np.random.default_rng(i)), length)
+    except SweepFileError as error:
+        raise file.placed(error, "pruner", "length") from None
 
 
 def _time(file: SweepFile, algorithm: str) -> dict[str, float]:
