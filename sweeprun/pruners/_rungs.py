@@ -36,7 +36,7 @@ def rungs(first: float, last: float, eta: int) -> tuple[float, ...]:
 def length_of(params: Params, name: str) -> float:
     """How many steps a trial with these parameters has. Raises SweepFileError where they do not say it."""
     length = params.get(name)
-    if type(length) not in (int, float) or length < 1:
+    if not isinstance(length, int | float) or isinstance(length, bool) or length < 1:
         what = f"is {length!r}" if name in params else "is missing"
         message = f"{name!r} {what} in a configuration, where it has to be a number of steps in every one"
         raise SweepFileError(message, hint=None if name in params else near(name, params))

@@ -10,15 +10,17 @@ from sweeprun.errors import SweepFileError
 from sweeprun.run.plan import Plan, settled
 from sweeprun.spec.sweepfile import SweepFile
 
+PATH = Path("sweep.yaml")
 FILE = """
 command: python train.py ${args}
 metric: loss
-parameters: {lr: {min: 1e-4, max: 1.0, log: true}}
+parameters:
+  lr: {min: 1e-4, max: 1.0, log: true}
 """
 
 
 def chosen(*overrides: str) -> dict[str, object]:
-    algorithm = settled(SweepFile.parse(FILE, Path("sweep.yaml"), overrides)).algorithm
+    algorithm = settled(SweepFile.parse(FILE, PATH, overrides)).algorithm
     return {"name": algorithm.name, **algorithm.options}
 
 
@@ -42,8 +44,8 @@ def test_where_time_alone_is_the_budget_the_gp_is_told_of_it() -> None:
     ],
 )
 def test_a_length_that_is_no_number_of_steps_in_every_configuration_is_refused(name: str, said: str) -> None:
-    more = ("parameters.epochs=9", "parameters.kind=a", "parameters.few={min: 0, max: 9}")
-    file = SweepFile.parse(FILE, Path("sweep.yaml"), (*more, f"pruner={{name: asha, length: {name}}}"))
+    more = f"  epochs: 9\n  kind: a\n  few: {{min: 0, max: 1}}\npruner: {{name: asha, length: {name}}}\n"
+    file = SweepFile.parse(FILE + more, PATH)
     with pytest.raises(SweepFileError) as caught:
         Plan.of(file)
     assert said in str(caught.value)
