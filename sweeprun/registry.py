@@ -122,6 +122,8 @@ def _first_problem(kind: Kind, name: str, error: ValidationError) -> str:
     option = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"{kind} {name!r} needs the option {option!r}"
+    if problem["type"] == "value_error":  # a rule of the algorithm's own, in its words; it may be about several options
+        return f"{kind} {name!r}: {f'{option} ' if option else ''}{problem['ctx']['error']}"
     return f"{kind} {name!r}: {option} is {problem['input']!r}; allowed is {_allowed(problem)}"
 
 
@@ -141,7 +143,7 @@ _BOUNDS = {
 
 
 def _allowed(problem: ErrorDetails) -> str:
-    """In our words where the rule is a usual one; an algorithm's own validator speaks for itself."""
+    """In our words where the rule is a usual one."""
     words = _BOUNDS.get(problem["type"])
     return words.format(**problem.get("ctx", {})) if words else problem["msg"]
 
