@@ -120,10 +120,10 @@ def _only_class(kind: Kind, name: str, members: Mapping[str, Any]) -> type[Any]:
 def _first_problem(kind: Kind, name: str, error: ValidationError) -> str:
     problem = error.errors()[0]
     option = ".".join(str(part) for part in problem["loc"])
-    if not option:  # a rule about several options
-        return f"{kind} {name!r} {_said(problem)}"
     if problem["type"] == "missing":
         return f"{kind} {name!r} needs the option {option!r}"
+    if problem["type"] == "value_error":  # a rule of the algorithm's own, in its words; it may be about several options
+        return f"{kind} {name!r}: {f'{option} ' if option else ''}{problem['ctx']['error']}"
     return f"{kind} {name!r}: {option} is {problem['input']!r}; allowed is {_allowed(problem)}"
 
 
@@ -143,13 +143,9 @@ _BOUNDS = {
 
 
 def _allowed(problem: ErrorDetails) -> str:
-    """In our words where the rule is a usual one; an algorithm's own validator speaks for itself."""
+    """In our words where the rule is a usual one."""
     words = _BOUNDS.get(problem["type"])
-    return words.format(**problem.get("ctx", {})) if words else _said(problem)
-
-
-def _said(problem: ErrorDetails) -> str:
-    return problem["msg"].removeprefix("Value error, ")
+    return words.format(**problem.get("ctx", {})) if words else problem["msg"]
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -58,21 +58,21 @@ class Ladder:
         """Raises ValueError for one that cannot be climbed."""
         if [self.max, self.length, self.rungs].count(None) != 2:
             raise ValueError(
-                "must have max, the step at which a trial ends, or length, the parameter that says it, or all rungs"
+                "it must have max, the step at which a trial ends, or length, the parameter that says it, or all rungs"
             )
         if self.rungs is not None:
             self._check_rungs(self.rungs)
             return
         if self.min is not None and self.min > (self.max or 1):
-            raise ValueError(f"must have min at most at {self.max or 1}, the end of a trial, not at {self.min:g}")
+            raise ValueError(f"it must have min at most at {self.max or 1}, the end of a trial, not at {self.min:g}")
         if self.min is not None and self.max is not None and self.min != int(self.min):
-            raise ValueError(f"must have a whole step as min, not {self.min:g}; shares go with length")
+            raise ValueError(f"it must have a whole step as min, not {self.min:g}; shares go with length")
 
     def _check_rungs(self, steps: tuple[int, ...]) -> None:
         if not steps or any(a >= b for a, b in pairwise((0, *steps))):
-            raise ValueError(f"must have rungs that ascend from step 1 on, not {list(steps)}")
+            raise ValueError(f"it must have rungs that ascend from step 1 on, not {list(steps)}")
         if self.min is not None:
-            raise ValueError("must not have min beside rungs: the first of them is the lowest")
+            raise ValueError("it must not have min beside rungs: the first of them is the lowest")
 
     @property
     def n(self) -> int:

@@ -26,6 +26,7 @@ from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
 from sweeprun.run.outcome import Request, arrival, ended, retried
+from sweeprun.run.overlooked import unheard
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import check_environment
 from sweeprun.run.spawning import Spawning
@@ -99,6 +100,7 @@ class Worker:
                 yield from self._news.noted("lock", self._sweep.lock_trouble)
                 yield from self._news.noted("change", self._changed)
                 yield from self._news.noted("earlier", self.plan.earlier.damage)
+                yield from self._news.once("pruner", unheard(self.plan.pruner, self.history))
                 yield from self._watch()
                 self._enforce()
         finally:
