@@ -16,7 +16,7 @@ from sweeprun.errors import UsageError, near
 from sweeprun.front import Front, excess
 from sweeprun.history import History
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import AFTER, Action, Promoter, Pruner, Verdict, staged
+from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
 from sweeprun.reported import MAX_STEP, Reported
 from sweeprun.samplers import auto
 from sweeprun.samplers.base import Sampler
@@ -74,8 +74,9 @@ class Optimizer:
         }
         search, space = Search.of(said)
         self._sampler = algorithm if isinstance(algorithm, Sampler) else _sampler(search, space)
-        self._pruner = pruner if isinstance(pruner, Pruner) else _pruner(search)
-        self._objectives, self._seed, self._budget = search.objectives, search.seed, search.budget
+        self._pruner = pruner if isinstance(pruner, Pruner) else _pruner(search, self._sampler)
+        self._objectives, self._seed = search.objectives, search.seed
+        self._budget = None if isinstance(self._sampler, Pruner) else search.budget
         self._tracked = _tracked(self._objectives, self._pruner)
         self._history = History(space, self._objectives, ())
         self._trials: list[Trial] = []
@@ -88,6 +89,9 @@ class Optimizer:
         told yet are reckoned with. With a pruner that pauses it may be an old one that goes on after its `last_step`,
         and is to leave after `until` finished steps. None: the budget is used, or the algorithm has nothing to suggest;
         where trials are underway, there may be one once they are told.
+
+        One with a `parent` begins with a copy of what that trial has saved at its `last_step`: take it before you ask
+        for the next.
 
         With `params` it is a configuration of your own, of which what is left out is drawn; it does not count against
         the budget. Raises SpaceError where the space has none like it.
@@ -164,15 +168,21 @@ class Optimizer:
         return tuple(trial for trial in complete if trial in front)
 
     def _promoted(self) -> Trial | None:
-        promotion = self._pruner.promotion(self._history) if isinstance(self._pruner, Promoter) else None
-        if promotion is None:
+        """A paused trial that goes on, None where none does; those that are to end before are pruned."""
+        if not isinstance(self._pruner, Promoter):
+            return None
+        while isinstance(decided := self._pruner.promotion(self._history), Demotion):
+            pruned = replace(self._trials[decided.trial], state=TrialState.PRUNED, why=decided.reason)
+            self._trials[decided.trial] = pruned
+            self._history = self._history.advance(self._trials)
+        if decided is None:
             return None
         return replace(
-            self._trials[promotion.trial],
+            self._trials[decided.trial],
             state=TrialState.RUNNING,
             reason=Reason.PROMOTED,
-            why=promotion.reason,
-            until=promotion.until,
+            why=decided.reason,
+            until=decided.until,
         )
 
     def _new(self, params: Mapping[str, Json] | None) -> Trial | None:
@@ -241,11 +251,13 @@ class Optimizer:
 def _sampler(search: Search, space: Space) -> Sampler:
     named = search.algorithm
     name = auto.choose(space, search.budget, len(search.objectives)).name if named.name == "auto" else named.name
-    sampler: Sampler = registry.load("sampler", name, named.options, search.seed)
+    sampler: Sampler = registry.load("sampler", name, named.options, search.seed, search.budget)
     return sampler
 
 
-def _pruner(search: Search) -> Pruner:
+def _pruner(search: Search, sampler: Sampler) -> Pruner:
+    if isinstance(sampler, Pruner) and search.pruner.name == "none":
+        return sampler  # which decides how far each trial goes, too
     pruner: Pruner = registry.load("pruner", search.pruner.name, search.pruner.options, search.seed)
     return pruner
 

@@ -77,8 +77,13 @@ def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint:
 
 
 def _where_known(trial: Trial, progress: Progress) -> dict[str, str]:
-    """How far the run is to go, and what it calls its first step: each where it is known."""
-    known = {"SWEEPRUN_UNTIL": trial.until, "SWEEPRUN_STEP_FIRST": progress.first}
+    """How far the run is to go, what it calls its first step, and at which step its trial began if not at the first:
+    each where it is known."""
+    known = {
+        "SWEEPRUN_UNTIL": trial.until,
+        "SWEEPRUN_STEP_FIRST": progress.first,
+        "SWEEPRUN_FROM_STEP": trial.from_step or None,
+    }
     return {name: str(value) for name, value in known.items() if value is not None}
 
 

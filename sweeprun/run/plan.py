@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import Promoter, Promotion, Pruner, staged
+from sweeprun.pruners.base import Demotion, Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.keeping import Keep
 from sweeprun.run.outcome import Retry
@@ -74,8 +74,12 @@ class Plan:
     def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
-        pruner = _loaded(file, "pruner", file.pruner)
+        sampler: Sampler = _loaded(file, "algorithm", _algorithm(file))
+        pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
+        limits = budget.Budget.of(resolved["budget"], forgiven)
+        if isinstance(sampler, Pruner):
+            limits = _unlimited(file, sampler, limits, len(given))
         return cls(
             command=file.command,
             args=file.args,
@@ -85,13 +89,13 @@ class Plan:
             space=file.space,
             declared=resolved["parameters"],
             objectives=file.objectives,
-            given=all_given(file, known.sweeps),
+            given=given,
             earlier=known,
-            sampler=_loaded(file, "algorithm", _algorithm(file)),
+            sampler=sampler,
             pruner=pruner,
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
-            budget=budget.Budget.of(resolved["budget"], forgiven),
+            budget=limits,
             retry=Retry(file.retry.max, file.retry.on),
             trial_wall_s=file.budget.trial_wall,
             no_progress_s=file.budget.no_progress,
@@ -109,8 +113,8 @@ class Plan:
         known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
         return History(self.space, self.objectives, trials, earlier=known)
 
-    def promotion(self, history: History) -> Promotion | None:
-        """The paused trial that goes on before a new one is begun; None where there is none."""
+    def promotion(self, history: History) -> Promotion | Demotion | None:
+        """The paused trial that goes on, or ends, before a new one is begun; None where there is none."""
         return self.pruner.promotion(history) if isinstance(self.pruner, Promoter) else None
 
     def suggest(self, history: History) -> Suggestion | None:
@@ -162,8 +166,34 @@ def _resources(file: SweepFile) -> Resources:
     return Resources(said.slots, said.gpus, said.gpu_memory, said.cpus)
 
 
+def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
+    """The algorithm itself, where that decides how far each trial goes, too."""
+    if not isinstance(sampler, Pruner):
+        pruner: Pruner = _loaded(file, "pruner", file.pruner)
+        return pruner
+    if file.pruner.name != "none":
+        message = f"the algorithm {file.algorithm.name} decides itself how far each trial goes: no pruner goes with it"
+        raise file.placed(SweepFileError(message, hint="leave out pruner"), "pruner")
+    return sampler
+
+
+def _unlimited(file: SweepFile, sampler: Sampler, limits: budget.Budget, n_given: int) -> budget.Budget:
+    """The limits of a population: how many trials it has follows from its members and from how far each of them goes,
+    so that `budget.trials` says how many members there are, and nothing else."""
+    members, name = getattr(sampler, "members", limits.trials), file.algorithm.name
+    if limits.trials not in (None, members):
+        message = f"budget.trials is the number of members with the algorithm {name}, and that is said to be {members}"
+        raise file.placed(SweepFileError(message, hint="leave one of them out"), "budget")
+    if members is not None and n_given > members:
+        message = f"there are {n_given} configurations to run first, and only {members} members"
+        hint = f"algorithm: {{name: {name}, members: {n_given}, ...}}"
+        raise file.placed(SweepFileError(message, hint=hint), "warm_start")
+    return replace(limits, trials=None)
+
+
 def _loaded(file: SweepFile, key: str, named: Named) -> Any:
+    kind: registry.Kind = "pruner" if key == "pruner" else "sampler"
     try:
-        return registry.load("pruner" if key == "pruner" else "sampler", named.name, named.options, file.seed)
+        return registry.load(kind, named.name, named.options, file.seed, file.budget.trials)
     except SweepFileError as error:
         raise file.placed(error, key) from None

@@ -86,7 +86,8 @@ class Reporting:
 class Progress:
     """What the rows of a trial's runs say, taken in one by one.
 
-    A later run replaces all steps from its first step on. `first` is what the program calls its first step, 0 or 1;
+    A later run replaces all steps from its first step on. What is reported of steps that a segment was born with says
+    nothing of its own parameters, and does not count. `first` is what the program calls its first step, 0 or 1;
     None until it is known. `continues`: the run found a checkpoint; it tells whether a program that names no steps, or
     has them counted in each of its runs, begins again at 1.
     """
@@ -99,6 +100,7 @@ class Progress:
             trial, reporting.objective, reporting.tracked, reporting.derived, reporting.reduce, reporting.rungs
         )
         self._params: Params = trial.params
+        self._from_step = trial.from_step
         self._continues, self._says_steps, self._before = continues, False, 0
         self._fresh = True
 
@@ -120,6 +122,8 @@ class Progress:
         if not values:
             return None
         step = self._finished(reported, values)
+        if step <= self._from_step:
+            return None
         if self._fresh:
             self._fresh = False
             self._reported.forget_from(step)
@@ -132,8 +136,9 @@ class Progress:
 
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far."""
-        preemptions = 0 if self.last_step > trial.last_step else trial.preemptions
-        return replace(self._reported.trial(trial), preemptions=preemptions, first=self.first)
+        reached = self._reported.trial(trial)
+        preemptions = 0 if reached.last_step > trial.last_step else trial.preemptions
+        return replace(reached, preemptions=preemptions, first=self.first)
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
         """The number of finished steps that a row speaks of. A program that never names a step makes one with every

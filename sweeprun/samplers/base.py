@@ -18,6 +18,9 @@ class Sampler(BaseModel, ABC):
     learns_from_earlier: ClassVar[bool] = False
     """Whether it looks at `history.earlier`, what earlier sweeps have shown."""
 
+    exhausted: ClassVar[str] = "every configuration of the space has been tried"
+    """Why a sweep is over where nothing more is suggested."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @abstractmethod
