@@ -157,9 +157,13 @@ class Worker:
                 yield from self._news.noted("room", None if self._live else f"waiting: {lease.why}")
                 return
             yield from self._news.noted("room", None)
-            job = self._next_job(lease)
+            job = None
+            try:
+                job = self._next_job(lease)
+            finally:
+                if job is None:
+                    lease.release()
             if job is None:
-                lease.release()
                 return
             self._executor.start(job)
             self._stay_seen()  # a claim may have waited for the lock
