@@ -11,16 +11,36 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
+from pydantic import Field
 
 from sweeprun.history import Floats, History
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Action, Demotion, Promotion, Start, Verdict
+from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import SEGMENT, Json, Params, Suggestion, Trial, TrialState
 
 MEMBER, GENERATION = "member", "generation"
+
+# The options of every algorithm that trains a population.
+Members = Annotated[
+    int, Field(ge=2, description="how many are trained at once; left out: budget.trials, where that is said")
+]
+Max = Annotated[int, Field(ge=1, description="the step at which each of them ends")]
+Interval = Annotated[
+    int | None, Field(ge=1, description="after so many steps each is compared with others; left out: a tenth of max")
+]
+Quantile = Annotated[
+    float, Field(gt=0, le=0.5, description="this share, the worst, is replaced by copies of this share, the best")
+]
+Resample = Annotated[
+    float, Field(ge=0, le=1, description="the chance that a choice, or a number that is moved, is drawn anew instead")
+]
+Sync = Annotated[
+    bool, Field(description="whether all wait until everybody is ready; else each is compared with what is known then")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,11 @@ class Rules:
     max: int
     quantile: float
     sync: bool
+
+    @classmethod
+    def of(cls, members: int, interval: int | None, end: int, quantile: float, sync: bool) -> Self:
+        """From the options of an algorithm."""
+        return cls(members, interval or max(1, round(end / 10)), end, quantile, sync)
 
     def next_stop(self, step: int) -> int:
         """The ready point, or the end, that comes after `step`."""
@@ -87,7 +112,13 @@ class Opening:
     def notes(self) -> dict[str, Json]:
         return {MEMBER: self.member, GENERATION: self.generation}
 
+    def begun(self, history: History, rng: np.random.Generator) -> Suggestion:
+        """Where there is no donor: random parameters, balanced over branches."""
+        drawn = RandomSampler().suggest(history, rng)
+        return self.filled(history.space.sample(rng) if drawn is None else drawn.params)
+
     def filled(self, params: Params) -> Suggestion:
+        """With these parameters."""
         if self.donor is None:
             return Suggestion(params, self.until, notes=self.notes)
         notes = {**self.notes, "from_step": self.donor.last_step}
@@ -122,10 +153,14 @@ class Population:
         for trial in reversed(member.trials):
             reached = trial.last_step if to is None else min(to, trial.last_step)
             for point in self.rules.ready_points(trial.from_step, reached):
-                loss = self.history.arrival(trial, self.metric, point, best=False)
-                if loss is not None:
+                if not math.isnan(loss := self.loss(trial, point)):
                     return loss
         return math.nan
+
+    def loss(self, trial: Trial, step: int) -> float:
+        """Its loss when it came to `step`; NaN where it has not."""
+        loss = self.history.arrival(trial, self.metric, step, best=False)
+        return math.nan if loss is None else loss
 
     @cached_property
     def donors(self) -> tuple[Member, ...]:
@@ -146,6 +181,12 @@ class Population:
     def _stop(self, member: Member) -> int:
         """The step at which it stands still, or will."""
         return self.rules.max if member.newest.until is None else max(member.newest.until, member.newest.last_step)
+
+    @property
+    def running(self) -> list[Trial]:
+        """The newest segments of which more is to come before anybody decides about them."""
+        states = (TrialState.RUNNING, TrialState.WAITING)
+        return [member.newest for member in self.members if member.newest.state in states]
 
     # ---- who goes on, and who does not
 

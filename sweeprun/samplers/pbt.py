@@ -11,9 +11,8 @@ from sweeprun.history import History
 from sweeprun.pruners.base import Demotion, Promoter, Promotion, Start, Verdict
 from sweeprun.samplers import _population
 from sweeprun.samplers._exploring import perturbed
-from sweeprun.samplers._population import Population, Rules
+from sweeprun.samplers._population import Interval, Max, Members, Population, Quantile, Resample, Rules, Sync
 from sweeprun.samplers.base import Sampler
-from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import Params, Suggestion, Trial
 
 Factor = Annotated[float, Field(gt=0)]
@@ -38,37 +37,27 @@ class PBTSampler(Sampler, Promoter):
 
     exhausted: ClassVar[str] = "every member has come to its end"
 
-    members: int = Field(default=10, ge=2, description="how many are trained at once; left out: budget.trials, else 10")
-    max: int = Field(ge=1, description="the step at which each of them ends")
-    interval: int | None = Field(
-        default=None, ge=1, description="after so many steps each is compared with the others; left out: a tenth of max"
-    )
-    quantile: float = Field(
-        default=0.25, gt=0, le=0.5, description="this share, the worst, is replaced by copies of this share, the best"
-    )
-    resample: float = Field(
-        default=0.25, ge=0, le=1, description="the chance that a parameter of a copy is drawn anew instead of moved"
-    )
+    members: Members = 10
+    max: Max
+    interval: Interval = None
+    quantile: Quantile = 0.25
+    resample: Resample = 0.25
     factors: tuple[Factor, Factor] = Field(
         default=(0.8, 1.2), strict=False, description="a number is moved by one of these factors"
     )
-    sync: bool = Field(
-        default=False, description="whether all wait until everybody is ready; else each is compared with what is known"
-    )
+    sync: Sync = False
 
     @property
     def _rules(self) -> Rules:
-        interval = self.interval or max(1, round(self.max / 10))
-        return Rules(self.members, interval, self.max, self.quantile, self.sync)
+        return Rules.of(self.members, self.interval, self.max, self.quantile, self.sync)
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
         opening = Population.of(history, self._rules).opening(rng)
         if opening is None:
             return None
-        if opening.donor is not None:
-            return opening.filled(perturbed(history.space, opening.donor.params, self.factors, self.resample, rng))
-        drawn = RandomSampler().suggest(history, rng)
-        return opening.filled(drawn.params if drawn is not None else history.space.sample(rng))
+        if opening.donor is None:
+            return opening.begun(history, rng)
+        return opening.filled(perturbed(history.space, opening.donor.params, self.factors, self.resample, rng))
 
     def promotion(self, history: History) -> Promotion | Demotion | None:
         return Population.of(history, self._rules).decision()

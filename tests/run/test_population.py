@@ -13,7 +13,6 @@ from sweeprun.errors import NothingSaved, SweepFileError
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Switch
 from sweeprun.store import copying
-from sweeprun.store.sweep import Sweep
 from sweeprun.trials import SEGMENT, TrialState
 
 SYNC = "algorithm: {name: pbt, members: 4, interval: 2, max: 6, sync: true}\n"
