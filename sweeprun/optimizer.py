@@ -19,7 +19,7 @@ from sweeprun.objective import Objective
 from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
 from sweeprun.reported import MAX_STEP, Reported
 from sweeprun.samplers import auto
-from sweeprun.samplers.base import Sampler
+from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space, filled
 from sweeprun.spec.search import Search
 from sweeprun.spec.words import shown
@@ -45,8 +45,8 @@ class Optimizer:
     `parameters`, `linked`, `constraints`, `algorithm` and `pruner` are what they are in a sweep file; an instance of a
     sampler or a pruner will do, too. `metrics` is the name of what is made small, or a mapping of names to `minimize`,
     `maximize` or {goal, limit}; the first one counts where only one can. `budget` is how many configurations are
-    suggested, None: no limit. The same seed, asked and told the same, suggests the same, which is what a sweep of that
-    seed tries.
+    suggested, None: no limit; with pbt it is how many members there are. The same seed, asked and told the same,
+    suggests the same, which is what a sweep of that seed tries.
 
     Raises SweepFileError for settings that a sweep file could not have either, with their key path.
     """
@@ -74,9 +74,11 @@ class Optimizer:
         }
         search, space = Search.of(said)
         self._sampler = algorithm if isinstance(algorithm, Sampler) else _sampler(search, space)
-        self._pruner = pruner if isinstance(pruner, Pruner) else _pruner(search, self._sampler)
+        beside = registry.name_of(pruner) if isinstance(pruner, Pruner) else search.pruner.name
+        own = own_pruner(self._sampler, registry.name_of(self._sampler), beside)
+        self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search))
         self._objectives, self._seed = search.objectives, search.seed
-        self._budget = None if isinstance(self._sampler, Pruner) else search.budget
+        self._budget = search.budget if own is None else None  # it has its members
         self._tracked = _tracked(self._objectives, self._pruner)
         self._history = History(space, self._objectives, ())
         self._trials: list[Trial] = []
@@ -90,8 +92,8 @@ class Optimizer:
         and is to leave after `until` finished steps. None: the budget is used, or the algorithm has nothing to suggest;
         where trials are underway, there may be one once they are told.
 
-        One with a `parent` begins with a copy of what that trial has saved at its `last_step`: take it before you ask
-        for the next.
+        One with a `parent` goes on from a copy of what that trial has saved, at `from_step`: take it before you ask for
+        the next.
 
         With `params` it is a configuration of your own, of which what is left out is drawn; it does not count against
         the budget. Raises SpaceError where the space has none like it.
@@ -255,9 +257,7 @@ def _sampler(search: Search, space: Space) -> Sampler:
     return sampler
 
 
-def _pruner(search: Search, sampler: Sampler) -> Pruner:
-    if isinstance(sampler, Pruner) and search.pruner.name == "none":
-        return sampler  # which decides how far each trial goes, too
+def _pruner(search: Search) -> Pruner:
     pruner: Pruner = registry.load("pruner", search.pruner.name, search.pruner.options, search.seed)
     return pruner
 

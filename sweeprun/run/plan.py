@@ -20,7 +20,7 @@ from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
 from sweeprun.samplers import auto
-from sweeprun.samplers.base import Sampler
+from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
@@ -167,14 +167,12 @@ def _resources(file: SweepFile) -> Resources:
 
 
 def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
-    """The algorithm itself, where that decides how far each trial goes, too."""
-    if not isinstance(sampler, Pruner):
-        pruner: Pruner = _loaded(file, "pruner", file.pruner)
-        return pruner
-    if file.pruner.name != "none":
-        message = f"the algorithm {file.algorithm.name} decides itself how far each trial goes: no pruner goes with it"
-        raise file.placed(SweepFileError(message, hint="leave out pruner"), "pruner")
-    return sampler
+    try:
+        own = own_pruner(sampler, file.algorithm.name, file.pruner.name)
+    except SweepFileError as error:
+        raise file.placed(error, "pruner") from None
+    pruner: Pruner = own or _loaded(file, "pruner", file.pruner)
+    return pruner
 
 
 def _unlimited(file: SweepFile, sampler: Sampler, limits: budget.Budget, n_given: int) -> budget.Budget:

@@ -11,61 +11,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Self
 
 import numpy as np
-from pydantic import Field
 
 from sweeprun.history import Floats, History
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import Action, Demotion, Promotion, Start, Verdict
+from sweeprun.pruners.base import Demotion, Promotion, Start
+from sweeprun.samplers._staging import Rules
 from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import SEGMENT, Json, Params, Suggestion, Trial, TrialState
 
 MEMBER, GENERATION = "member", "generation"
-
-# The options of every algorithm that trains a population.
-Members = Annotated[
-    int, Field(ge=2, description="how many are trained at once; left out: budget.trials, where that is said")
-]
-Max = Annotated[int, Field(ge=1, description="the step at which each of them ends")]
-Interval = Annotated[
-    int | None, Field(ge=1, description="after so many steps each is compared with others; left out: a tenth of max")
-]
-Quantile = Annotated[
-    float, Field(gt=0, le=0.5, description="this share, the worst, is replaced by copies of this share, the best")
-]
-Resample = Annotated[
-    float, Field(ge=0, le=1, description="the chance that a choice, or a number that is moved, is drawn anew instead")
-]
-Sync = Annotated[
-    bool, Field(description="whether all wait until everybody is ready; else each is compared with what is known then")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Of `members` members each is ready at every `interval` steps and ends at `max`. The worst `quantile` of them is
-    given up for copies of the best; `sync`: when all of them are ready."""
-
-    members: int
-    interval: int
-    max: int
-    quantile: float
-    sync: bool
-
-    @classmethod
-    def of(cls, members: int, interval: int | None, end: int, quantile: float, sync: bool) -> Self:
-        """From the options of an algorithm."""
-        return cls(members, interval or max(1, round(end / 10)), end, quantile, sync)
-
-    def next_stop(self, step: int) -> int:
-        """The ready point, or the end, that comes after `step`."""
-        return min((step // self.interval + 1) * self.interval, self.max)
-
-    def ready_points(self, after: int, to: int) -> range:
-        """Those above `after` and not above `to`, the highest first."""
-        return range(to // self.interval * self.interval, after, -self.interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +211,11 @@ class Population:
         first = next((number for number in range(self.rules.members) if number not in begun), None)
         return None if first is None else Opening(first, 0, self.rules.next_stop(0))
 
+    @property
+    def start(self) -> Start:
+        """What a configuration that is given is given: it is the next member, where there is one to begin."""
+        return Start(None) if self.unbegun is None else Start(self.unbegun.until, self.unbegun.notes)
+
     def opening(self, rng: np.random.Generator) -> Opening | None:
         """The segment that is to begin now."""
         if self.unbegun is not None:
@@ -282,21 +244,3 @@ class Population:
 
 def _behind(member: Member) -> tuple[int, int]:
     return member.step, member.number
-
-
-def verdict(rules: Rules, trial: Trial, history: History) -> Verdict:
-    """It goes to its ready point, and waits there for what is decided."""
-    metric = history.metric()
-    if history.curve(trial, metric).diverged:
-        return Verdict(Action.STOP, f"{metric.name} is NaN at step {trial.last_step}")
-    if trial.last_step >= rules.max:
-        return Verdict(Action.FINISH, f"step {rules.max} is the end")
-    if trial.until is None or trial.last_step < trial.until:
-        return Verdict(Action.CONTINUE, f"step {trial.last_step}, it is ready at step {trial.until or rules.max}")
-    return Verdict(Action.PAUSE, f"it is ready at step {trial.last_step}")
-
-
-def first_start(rules: Rules, history: History) -> Start:
-    """What the next configuration is given that is to be a member from the beginning."""
-    opening = Population.of(history, rules).unbegun
-    return Start(None) if opening is None else Start(opening.until, opening.notes)

@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from sweeprun.errors import SweepFileError
 from sweeprun.history import History
+from sweeprun.pruners.base import Pruner
 from sweeprun.trials import Suggestion
 
 
@@ -29,3 +31,14 @@ class Sampler(BaseModel, ABC):
 
         Raises SpaceError for a space that this sampler cannot search.
         """
+
+
+def own_pruner(sampler: Sampler, name: str, beside: str) -> Pruner | None:
+    """The algorithm `name` itself, where it decides how far each trial goes, too; `beside` is the pruner that is asked
+    for, and raises SweepFileError then."""
+    if not isinstance(sampler, Pruner):
+        return None
+    if beside != "none":
+        message = f"the algorithm {name} decides itself how far each trial goes: no pruner goes with it"
+        raise SweepFileError(message, hint="leave out pruner")
+    return sampler

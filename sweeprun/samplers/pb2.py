@@ -12,20 +12,10 @@ import numpy as np
 from sweeprun.history import Flags, Floats, History
 from sweeprun.numerics.gaussian_process import GaussianProcess, Prior, fit_fading
 from sweeprun.pruners.base import Demotion, Promoter, Promotion, Start, Verdict
-from sweeprun.samplers import _population
 from sweeprun.samplers._cube import Cube, cube
 from sweeprun.samplers._exploring import perturbed
-from sweeprun.samplers._population import (
-    Interval,
-    Max,
-    Members,
-    Opening,
-    Population,
-    Quantile,
-    Resample,
-    Rules,
-    Sync,
-)
+from sweeprun.samplers._population import Opening, Population
+from sweeprun.samplers._staging import Interval, Max, Members, Quantile, Resample, Rules, Sync
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import CategoricalParameter
 from sweeprun.trials import Params, Suggestion, Trial
@@ -81,10 +71,10 @@ class PB2Sampler(Sampler, Promoter):
         return Population.of(history, self._rules).decision()
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
-        return _population.verdict(self._rules, trial, history)
+        return self._rules.verdict(trial, history)
 
     def start(self, params: Params, history: History) -> Start:
-        return _population.first_start(self._rules, history)
+        return Population.of(history, self._rules).start
 
 
 def _improved(population: Population, opening: Opening, near: Params, rng: np.random.Generator) -> Params:

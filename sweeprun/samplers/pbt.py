@@ -9,9 +9,9 @@ from pydantic import Field
 
 from sweeprun.history import History
 from sweeprun.pruners.base import Demotion, Promoter, Promotion, Start, Verdict
-from sweeprun.samplers import _population
 from sweeprun.samplers._exploring import perturbed
-from sweeprun.samplers._population import Interval, Max, Members, Population, Quantile, Resample, Rules, Sync
+from sweeprun.samplers._population import Population
+from sweeprun.samplers._staging import Interval, Max, Members, Quantile, Resample, Rules, Sync
 from sweeprun.samplers.base import Sampler
 from sweeprun.trials import Params, Suggestion, Trial
 
@@ -63,7 +63,7 @@ class PBTSampler(Sampler, Promoter):
         return Population.of(history, self._rules).decision()
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
-        return _population.verdict(self._rules, trial, history)
+        return self._rules.verdict(trial, history)
 
     def start(self, params: Params, history: History) -> Start:
-        return _population.first_start(self._rules, history)
+        return Population.of(history, self._rules).start
