@@ -77,9 +77,10 @@ class Plan:
         sampler: Sampler = _loaded(file, "algorithm", _algorithm(file))
         pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
-        limits = budget.Budget.of(resolved["budget"], forgiven)
-        if isinstance(sampler, Pruner):
-            limits = _unlimited(file, sampler, limits, len(given))
+        limits, is_population = budget.Budget.of(resolved["budget"], forgiven), isinstance(sampler, Pruner)
+        if is_population:
+            _check_population(file, getattr(sampler, "members", None), len(given))
+            limits = replace(limits, trials=None)  # how many trials it has follows from how far its members go
         return cls(
             command=file.command,
             args=file.args,
@@ -103,7 +104,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
-            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk),
+            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, is_population),
             resources=_resources(file),
             n_edits=n_edits,
         )
@@ -175,18 +176,19 @@ def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
     return pruner
 
 
-def _unlimited(file: SweepFile, sampler: Sampler, limits: budget.Budget, n_given: int) -> budget.Budget:
-    """The limits of a population: how many trials it has follows from its members and from how far each of them goes,
-    so that `budget.trials` says how many members there are, and nothing else."""
-    members, name = getattr(sampler, "members", limits.trials), file.algorithm.name
-    if limits.trials not in (None, members):
+def _check_population(file: SweepFile, members: int | None, n_given: int) -> None:
+    """Raises SweepFileError where the file says what an algorithm that decides how far trials go cannot do."""
+    name = file.algorithm.name
+    if file.budget.trials is not None and members is not None and file.budget.trials != members:
         message = f"budget.trials is the number of members with the algorithm {name}, and that is said to be {members}"
         raise file.placed(SweepFileError(message, hint="leave one of them out"), "budget")
     if members is not None and n_given > members:
         message = f"there are {n_given} configurations to run first, and only {members} members"
         hint = f"algorithm: {{name: {name}, members: {n_given}, ...}}"
         raise file.placed(SweepFileError(message, hint=hint), "warm_start")
-    return replace(limits, trials=None)
+    if file.resumes is False:
+        message = f"the algorithm {name} has trials go on from checkpoints, which this program does not"
+        raise file.placed(SweepFileError(message, hint="algorithm: gp"), "resumes")
 
 
 def _loaded(file: SweepFile, key: str, named: Named) -> Any:

@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sweeprun.errors import Damaged, NothingSaved
+from sweeprun.errors import Damaged
 from sweeprun.store import durable
-from sweeprun.store.copying import copy_directory
 from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.trials import Trial
 
@@ -28,15 +27,6 @@ def prepare(layout: Layout, trial: Trial) -> tuple[RunFiles, Path]:
         path.unlink(missing_ok=True)
     write_json(names.params, trial.params)
     return names, _hand_over(layout, trial)
-
-
-def copy_checkpoint(layout: Layout, donor: Trial, directory: Path) -> None:
-    """Give the trial that `directory` will be what `donor` has saved, under the name of its first run. Raises
-    NothingSaved."""
-    source = layout.checkpoint(donor.number, donor.run)
-    if not source.is_dir() or not any(source.iterdir()):
-        raise NothingSaved(donor.number, donor.last_step)
-    copy_directory(source, directory / layout.checkpoint(donor.number, 1).name)
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeprun.errors import Damaged, StoreError
-from sweeprun.store import durable, founding, records, runs, scratch, snapshot
+from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
@@ -236,7 +236,7 @@ class Sweep:
     def _inherit(self, donor: Trial, directory: Path) -> None:
         """Put the checkpoint of `donor` into the directory of a trial that is being made. A run begins with a record:
         where there is none, nobody has written into what was copied."""
-        runs.copy_checkpoint(self.layout, donor, directory)
+        checkpoints.inherit(self.layout, donor, directory)
         now = self._read_back(donor.number, ours=False)
         if now.n != donor.n:
             raise Superseded(now)

@@ -225,6 +225,7 @@ def test_the_budget_of_trials_is_the_number_of_members_and_ends_nothing(stage):
     [
         (["algorithm={name: pbt, max: 6, members: 4}", "budget=40"], "budget.trials is the number of members"),
         (["algorithm={name: pbt, max: 6}", "pruner=median"], "pbt decides itself how far each trial goes"),
+        (["algorithm={name: pbt, max: 6}", "resumes=false"], "has trials go on from checkpoints"),
         (
             ["algorithm={name: pbt, max: 6, members: 2}", "warm_start={first: [{x: 0.1}, {x: 0.2}, {x: 0.3}]}"],
             "3 configurations to run first, and only 2 members",
