@@ -16,10 +16,10 @@ from sweeprun.errors import UsageError, near
 from sweeprun.front import Front, excess
 from sweeprun.history import History
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import AFTER, Action, Promoter, Pruner, Verdict, staged
+from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
 from sweeprun.reported import MAX_STEP, Reported
 from sweeprun.samplers import auto
-from sweeprun.samplers.base import Sampler
+from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space, filled
 from sweeprun.spec.search import Search
 from sweeprun.spec.words import shown
@@ -45,8 +45,8 @@ class Optimizer:
     `parameters`, `linked`, `constraints`, `algorithm` and `pruner` are what they are in a sweep file; an instance of a
     sampler or a pruner will do, too. `metrics` is the name of what is made small, or a mapping of names to `minimize`,
     `maximize` or {goal, limit}; the first one counts where only one can. `budget` is how many configurations are
-    suggested, None: no limit. The same seed, asked and told the same, suggests the same, which is what a sweep of that
-    seed tries.
+    suggested, None: no limit; with pbt it is how many members there are. The same seed, asked and told the same,
+    suggests the same, which is what a sweep of that seed tries.
 
     Raises SweepFileError for settings that a sweep file could not have either, with their key path.
     """
@@ -74,8 +74,11 @@ class Optimizer:
         }
         search, space = Search.of(said)
         self._sampler = algorithm if isinstance(algorithm, Sampler) else _sampler(search, space)
-        self._pruner = pruner if isinstance(pruner, Pruner) else _pruner(search)
-        self._objectives, self._seed, self._budget = search.objectives, search.seed, search.budget
+        beside = registry.name_of(pruner) if isinstance(pruner, Pruner) else search.pruner.name
+        own = own_pruner(self._sampler, registry.name_of(self._sampler), beside)
+        self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search))
+        self._objectives, self._seed = search.objectives, search.seed
+        self._budget = search.budget if own is None else None  # it has its members
         self._tracked = _tracked(self._objectives, self._pruner)
         self._history = History(space, self._objectives, ())
         self._trials: list[Trial] = []
@@ -88,6 +91,9 @@ class Optimizer:
         told yet are reckoned with. With a pruner that pauses it may be an old one that goes on after its `last_step`,
         and is to leave after `until` finished steps. None: the budget is used, or the algorithm has nothing to suggest;
         where trials are underway, there may be one once they are told.
+
+        One with a `parent` goes on from a copy of what that trial has saved, at `from_step`: take it before you ask for
+        the next.
 
         With `params` it is a configuration of your own, of which what is left out is drawn; it does not count against
         the budget. Raises SpaceError where the space has none like it.
@@ -164,15 +170,21 @@ class Optimizer:
         return tuple(trial for trial in complete if trial in front)
 
     def _promoted(self) -> Trial | None:
-        promotion = self._pruner.promotion(self._history) if isinstance(self._pruner, Promoter) else None
-        if promotion is None:
+        """A paused trial that goes on, None where none does; those that are to end before are pruned."""
+        if not isinstance(self._pruner, Promoter):
+            return None
+        while isinstance(decided := self._pruner.promotion(self._history), Demotion):
+            pruned = replace(self._trials[decided.trial], state=TrialState.PRUNED, why=decided.reason)
+            self._trials[decided.trial] = pruned
+            self._history = self._history.advance(self._trials)
+        if decided is None:
             return None
         return replace(
-            self._trials[promotion.trial],
+            self._trials[decided.trial],
             state=TrialState.RUNNING,
             reason=Reason.PROMOTED,
-            why=promotion.reason,
-            until=promotion.until,
+            why=decided.reason,
+            until=decided.until,
         )
 
     def _new(self, params: Mapping[str, Json] | None) -> Trial | None:
@@ -241,7 +253,7 @@ class Optimizer:
 def _sampler(search: Search, space: Space) -> Sampler:
     named = search.algorithm
     name = auto.choose(space, search.budget, len(search.objectives)).name if named.name == "auto" else named.name
-    sampler: Sampler = registry.load("sampler", name, named.options, search.seed)
+    sampler: Sampler = registry.load("sampler", name, named.options, search.seed, search.budget)
     return sampler
 
 

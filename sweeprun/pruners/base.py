@@ -52,6 +52,14 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Demotion:
+    """A paused trial never goes on: it is pruned; `reason` says why in words, with the numbers that decided."""
+
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """How far a new configuration goes at first, None: to its end; and what is noted on it."""
 
@@ -76,8 +84,9 @@ class Promoter(Pruner, ABC):
     """A pruner that gives trials their steps in stages, and lets some of them go on later."""
 
     @abstractmethod
-    def promotion(self, history: History) -> Promotion | None:
-        """The paused trial that deserves a free slot more than a new configuration does; None where there is none.
+    def promotion(self, history: History) -> Promotion | Demotion | None:
+        """The paused trial that deserves a free slot more than a new configuration does, or one that is to end; None
+        where there is neither.
 
         Decides from the record alone, so that every process answers alike.
         """

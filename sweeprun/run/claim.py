@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 from sweeprun import seeds
 from sweeprun.history import History
+from sweeprun.pruners.base import Demotion
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.outcome import Outcome, arrival, ended, lost, retried
 from sweeprun.run.plan import Plan
 from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
 from sweeprun.store.liveness import Observer
-from sweeprun.store.sweep import NumberTaken, Sweep
+from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
 from sweeprun.trials import Reason, Run, Trial, TrialState
 
 
@@ -49,7 +50,8 @@ class Claims:
                     continue
                 if claimed is not None:
                     return claimed
-            return self._promoted(history) or self._new(history, may_create)
+            promoted, history = self._promoted(history)
+            return promoted or self._new(history, may_create)
 
     def orphaned(self, trials: Iterable[Trial], running: Container[int]) -> bool:
         """Whether one of `trials` runs and has nobody who sees to it."""
@@ -96,15 +98,20 @@ class Claims:
         outcome = ended(left.end, None, left.trial, left.traces, arrived)
         return retried(outcome, left.trial, self._plan.retry)
 
-    def _promoted(self, history: History) -> Trial | None:
-        """A paused trial that is ours now and goes on to its next rung; None where none is to."""
-        while (promotion := self._plan.promotion(history)) is not None:
-            trial = history.trials[promotion.trial]
-            claimed = self._ledger.claim(trial, Reason.PROMOTED, promotion.reason, until=promotion.until)
+    def _promoted(self, history: History) -> tuple[Trial | None, History]:
+        """A paused trial that is ours now and goes on to its next rung, None where none is to; and what is known then.
+        Those that are to end before are pruned."""
+        while (decided := self._plan.promotion(history)) is not None:
+            trial = history.trials[decided.trial]
+            claimed = None
+            if isinstance(decided, Demotion):
+                self._ledger.prune(trial, decided.reason)
+            else:
+                claimed = self._ledger.claim(trial, Reason.PROMOTED, decided.reason, until=decided.until)
             if claimed is not None or self._ledger.trouble is not None:
-                return claimed
-            history = history.advance(self._sweep.trials())  # another worker was first
-        return None
+                return claimed, history
+            history = history.advance(self._sweep.trials())
+        return None, history
 
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
         while may_create(history):
@@ -125,8 +132,9 @@ class Claims:
                 parent=suggestion.parent,
                 worker=self._worker,
             )
+            donor = None if suggestion.parent is None else history.trials[suggestion.parent]
             try:
-                return self._ledger.create(trial) or Nothing()
-            except NumberTaken:
+                return self._ledger.create(trial, donor) or Nothing()
+            except (NumberTaken, Superseded):
                 history = history.advance(self._sweep.trials())
         return Nothing()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,20 +18,22 @@ from sweeprun.trials import Trial, TrialState
 @dataclass(frozen=True, slots=True)
 class Keep:
     """What the section `checkpoints` of a sweep file says: whose are kept, with `best` of how many, and the most bytes
-    that all together may take; None: any."""
+    that all together may take; None: any. `paused`: those of paused trials are kept even so, as each of them goes on,
+    or is what others go on from."""
 
     whose: str = "all"
     top: int = 1
     max_bytes: int | None = None
+    paused: bool = False
 
 
 def dispensable(keep: Keep, history: History) -> list[Trial]:
     """The trials that have ended and whose checkpoints nobody is to keep."""
     if keep.whose == "all":
         return []
-    kept = _needed(history.trials)
+    kept: set[int] = set()
     if keep.whose == "best":
-        kept |= {trial.number for trial in _best(history)[: keep.top]} | _on_front(history)
+        kept = {trial.number for trial in _best(history)[: keep.top]} | _on_front(history)
     return [trial for trial in history.trials if trial.state.final and trial.number not in kept]
 
 
@@ -40,7 +41,7 @@ def by_worth(history: History) -> list[Trial]:
     """The trials that do not run, those whose checkpoints are worth least first: what has ended before what is paused,
     complete trials after the others, of each kind the worst first, of paused ones those of the lowest rung."""
     idle = [each for each in history.trials if each.state.final or each.state is TrialState.PAUSED]
-    needed, place = _needed(history.trials), {trial.number: i for i, trial in enumerate(_best(history))}
+    place = {trial.number: i for i, trial in enumerate(_best(history))}
     first = history.objectives[0]
 
     def worth(trial: Trial) -> tuple[float, ...]:
@@ -48,7 +49,7 @@ def by_worth(history: History) -> list[Trial]:
         behind = place[trial.number] if complete else _loss(first, trial)
         return paused, complete, trial.until or 0 if paused else 0, -behind, -trial.number
 
-    return sorted((trial for trial in idle if trial.number not in needed), key=worth)
+    return sorted(idle, key=worth)
 
 
 def unsaved(layout: Layout, trial: Trial, outcome: Outcome) -> str | None:
@@ -77,7 +78,7 @@ class Keeping:
             return
         total = sum(map(self._n_bytes, history.trials))
         for trial in by_worth(history):
-            if total <= self._keep.max_bytes:
+            if total <= self._keep.max_bytes or (self._keep.paused and not trial.state.final):
                 return
             total -= self._n_bytes(trial)
             self._discard(trial)
@@ -98,11 +99,6 @@ class Keeping:
         if key not in self._sizes:
             self._sizes[key] = checkpoints.n_bytes(self._layout, trial)
         return self._sizes[key]
-
-
-def _needed(trials: Sequence[Trial]) -> set[int]:
-    """Those that others have come from and which may not have been copied yet."""
-    return {trial.parent for trial in trials if trial.parent is not None and not trial.state.final}
 
 
 def _best(history: History) -> list[Trial]:

@@ -92,9 +92,13 @@ def _forget_level(layout: Layout, trial: Trial, fidelity: Fidelity) -> None:
 
 
 def _where_known(plan: Plan, trial: Trial, progress: Progress) -> dict[str, str]:
-    """How far the run is to go, and what it calls its first step: each where it is known. A level is run to its end."""
-    until = trial.until if plan.fidelity is None else None
-    known = {"SWEEPRUN_UNTIL": until, "SWEEPRUN_STEP_FIRST": progress.first}
+    """How far the run is to go, what it calls its first step, and at which step its trial began if not at the first:
+    each where it is known. A level is run to its end."""
+    known = {
+        "SWEEPRUN_UNTIL": trial.until if plan.fidelity is None else None,
+        "SWEEPRUN_STEP_FIRST": progress.first,
+        "SWEEPRUN_FROM_STEP": trial.from_step or None,
+    }
     return {name: str(value) for name, value in known.items() if value is not None}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
 from sweeprun.pruners._rungs import length_of
-from sweeprun.pruners.base import Promoter, Promotion, Pruner, staged
+from sweeprun.pruners.base import Demotion, Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.fidelity import Fidelity
 from sweeprun.run.keeping import Keep
@@ -24,7 +24,7 @@ from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
 from sweeprun.samplers import auto
-from sweeprun.samplers.base import Sampler
+from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
@@ -81,9 +81,14 @@ class Plan:
     def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
-        pruner = _loaded(file, "pruner", _pruner(file))
+        sampler: Sampler = _loaded(file, "algorithm", _algorithm(file))
+        pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
         _check_length(file, getattr(pruner, "length", None))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
+        limits, is_population = budget.Budget.of(resolved["budget"], forgiven), isinstance(sampler, Pruner)
+        if is_population:
+            _check_population(file, getattr(sampler, "members", None), len(given))
+            limits = replace(limits, trials=None)  # how many trials it has follows from how far its members go
         return cls(
             command=file.command,
             args=file.args,
@@ -93,14 +98,14 @@ class Plan:
             space=file.space,
             declared=resolved["parameters"],
             objectives=file.objectives,
-            given=all_given(file, known.sweeps),
+            given=given,
             earlier=known,
-            sampler=_loaded(file, "algorithm", _algorithm(file)),
+            sampler=sampler,
             pruner=pruner,
             fidelity=Fidelity.of(resolved),
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
-            budget=budget.Budget.of(resolved["budget"], forgiven),
+            budget=limits,
             retry=Retry(file.retry.max, file.retry.on),
             trial_wall_s=file.budget.trial_wall,
             no_progress_s=file.budget.no_progress,
@@ -108,7 +113,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
-            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk),
+            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, is_population),
             resources=_resources(file),
             n_edits=n_edits,
         )
@@ -118,8 +123,8 @@ class Plan:
         known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
         return History(self.space, self.objectives, trials, earlier=known)
 
-    def promotion(self, history: History) -> Promotion | None:
-        """The paused trial that goes on before a new one is begun; None where there is none."""
+    def promotion(self, history: History) -> Promotion | Demotion | None:
+        """The paused trial that goes on, or ends, before a new one is begun; None where there is none."""
         return self.pruner.promotion(history) if isinstance(self.pruner, Promoter) else None
 
     def suggest(self, history: History) -> Suggestion | None:
@@ -191,8 +196,33 @@ def _resources(file: SweepFile) -> Resources:
     return Resources(said.slots, said.gpus, said.gpu_memory, said.cpus)
 
 
-def _loaded(file: SweepFile, key: str, named: Named) -> Any:
+def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
     try:
-        return registry.load("pruner" if key == "pruner" else "sampler", named.name, named.options, file.seed)
+        own = own_pruner(sampler, file.algorithm.name, file.pruner.name)
+    except SweepFileError as error:
+        raise file.placed(error, "pruner") from None
+    pruner: Pruner = own or _loaded(file, "pruner", _pruner(file))
+    return pruner
+
+
+def _check_population(file: SweepFile, members: int | None, n_given: int) -> None:
+    """Raises SweepFileError where the file says what an algorithm that decides how far trials go cannot do."""
+    name = file.algorithm.name
+    if file.budget.trials is not None and members is not None and file.budget.trials != members:
+        message = f"budget.trials is the number of members with the algorithm {name}, and that is said to be {members}"
+        raise file.placed(SweepFileError(message, hint="leave one of them out"), "budget")
+    if members is not None and n_given > members:
+        message = f"there are {n_given} configurations to run first, and only {members} members"
+        hint = f"algorithm: {{name: {name}, members: {n_given}, ...}}"
+        raise file.placed(SweepFileError(message, hint=hint), "warm_start")
+    if file.resumes is False:
+        message = f"the algorithm {name} has trials go on from checkpoints, which this program does not"
+        raise file.placed(SweepFileError(message, hint="algorithm: gp"), "resumes")
+
+
+def _loaded(file: SweepFile, key: str, named: Named) -> Any:
+    kind: registry.Kind = "pruner" if key == "pruner" else "sampler"
+    try:
+        return registry.load(kind, named.name, named.options, file.seed, file.budget.trials)
     except SweepFileError as error:
         raise file.placed(error, key) from None

@@ -89,7 +89,8 @@ class Reporting:
 class Progress:
     """What the rows of a trial's runs say, taken in one by one.
 
-    A later run replaces all steps from its first step on. `first` is what the program calls its first step, 0 or 1;
+    A later run replaces all steps from its first step on. What is reported of steps that a segment was born with says
+    nothing of its own parameters, and does not count. `first` is what the program calls its first step, 0 or 1;
     None until it is known. `continues`: the run found a checkpoint; it tells whether a program that names no steps, or
     has them counted in each of its runs, begins again at 1.
     """
@@ -102,6 +103,7 @@ class Progress:
         self._had = told.last_step
         self._reported = _reported(reporting, told, reporting.reduce)
         self._params: Params = trial.params
+        self._from_step = trial.from_step
         self._continues, self._says_steps, self._before = continues, False, 0
         self._fresh = True
 
@@ -123,6 +125,8 @@ class Progress:
         if not values:
             return None
         step = self._finished(reported, values)
+        if 0 < step <= self._from_step:
+            return None
         if self._fresh:
             self._fresh = False
             self._reported.forget_from(step)

@@ -38,7 +38,6 @@ __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.2
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
-EXHAUSTED = "every configuration of the space has been tried"
 
 
 class Worker:
@@ -106,7 +105,7 @@ class Worker:
         finally:
             last_words = self._leave()
         yield from last_words
-        reason, why = (self.halt.key, self.halt.why) if self.halt else ("", EXHAUSTED)
+        reason, why = (self.halt.key, self.halt.why) if self.halt else ("", self.plan.sampler.exhausted)
         yield Event("sweep_finished", said={"reason": reason, "why": why})
 
     def wake(self) -> None:
@@ -147,7 +146,8 @@ class Worker:
             return self._ledger.trouble is not None and self._halting.impatient
         if self.halt is not None and self.halt.key != "trials":
             return not (self.halt.ends_sweep and self._claims.orphaned(self._known.underway, ()))
-        begun = self.halt is not None or self._exhausted
+        # What was exhausted before something changed may not be so any more: a population goes on from what has paused.
+        begun = self.halt is not None or (self._exhausted and self.history is self._fruitless)
         return begun and not self._known.underway and self.plan.promotion(self.history) is None
 
     # ---- starting
@@ -159,9 +159,13 @@ class Worker:
                 yield from self._news.noted("room", None if self._live else f"waiting: {lease.why}")
                 return
             yield from self._news.noted("room", None)
-            job = self._next_job(lease)
+            job = None
+            try:
+                job = self._next_job(lease)
+            finally:
+                if job is None:
+                    lease.release()
             if job is None:
-                lease.release()
                 return
             self._executor.start(job)
             self._stay_seen()  # a claim may have waited for the lock

@@ -1,4 +1,4 @@
-"""The checkpoints of trials on the disk: how large they are, and how they go."""
+"""The checkpoints of trials on the disk: how large they are, how they are handed down, and how they go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from sweeprun.errors import NothingSaved
 from sweeprun.store import durable
+from sweeprun.store.copying import copy_directory
 from sweeprun.store.layout import Layout
 from sweeprun.trials import Trial
 
@@ -21,6 +23,14 @@ def is_empty(layout: Layout, trial: Trial) -> bool:
 def n_bytes(layout: Layout, trial: Trial) -> int:
     """What the trial's checkpoint takes; 0 where there is none."""
     return _n_bytes(layout.checkpoint(trial.number, trial.run))
+
+
+def inherit(layout: Layout, donor: Trial, directory: Path) -> None:
+    """Give the trial that `directory` will be a copy of what `donor` has saved, under the name of its first run. Raises
+    NothingSaved."""
+    if is_empty(layout, donor):
+        raise NothingSaved(donor.number, donor.last_step)
+    copy_directory(layout.checkpoint(donor.number, donor.run), directory / layout.checkpoint(donor.number, 1).name)
 
 
 def discard(layout: Layout, trial: Trial) -> None:

@@ -9,11 +9,12 @@ import uuid as uuids
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweeprun.errors import Damaged, StoreError
-from sweeprun.store import durable, founding, records, scratch, snapshot
+from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
@@ -128,9 +129,15 @@ class Sweep:
         with durable.reading(self.layout.trials):
             return list(self._opened().strangers)
 
-    def create_trial(self, trial: Trial, state: TrialState, log: Path | None = None) -> Trial:
+    def create_trial(
+        self, trial: Trial, state: TrialState, log: Path | None = None, donor: Trial | None = None
+    ) -> Trial:
         """Create `trial.number`, claimed by `trial.worker`. All below it have been read. Raises NumberTaken; then that
-        trial has been read too."""
+        trial has been read too.
+
+        It is born with a copy of the checkpoint of `donor`, which does not run: there is never a trial that lacks what
+        it is to go on from. Raises Superseded where the donor has moved meanwhile, NothingSaved.
+        """
         record = _header(1, state, _FIRST[state], "", trial) | {"id": trial.uid} | records.created(trial)
         record["run"] = 1 if state is TrialState.RUNNING else 0
         target = self.layout.trial(trial.number)
@@ -144,6 +151,7 @@ class Sweep:
                 self.layout.state(trial.number, 1).name,
                 durable.encode(record),
                 trial.uid.encode(),
+                None if donor is None else partial(self._inherit, donor),
             )
         found = self._read_back(trial.number, won)
         if not won:
@@ -224,6 +232,14 @@ class Sweep:
         founding.check_writable(self.layout, self.manifest)
         with durable.writing(path):
             yield
+
+    def _inherit(self, donor: Trial, directory: Path) -> None:
+        """Put the checkpoint of `donor` into the directory of a trial that is being made. A run begins with a record:
+        where there is none, nobody has written into what was copied."""
+        checkpoints.inherit(self.layout, donor, directory)
+        now = self._read_back(donor.number, ours=False)
+        if now.n != donor.n:
+            raise Superseded(now)
 
     def _make_bucket(self, number: int) -> None:
         """Make sure of the bucket of trial `number`, and that no trial below is less durable than this one."""

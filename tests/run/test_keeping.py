@@ -90,12 +90,20 @@ def test_ended_trials_go_before_paused_ones_and_of_each_kind_the_least_promising
     assert [trial.number for trial in by_worth(make_history(trials))] == [6, 5, 3, 4, 1, 0, 2]
 
 
-def test_who_has_a_child_that_is_not_over_keeps_its_checkpoint(make_trial, make_history):
-    donor = make_trial(0, [1.0], state=TrialState.PRUNED)
-    waits, over = (make_trial(1, state=state, parent=0) for state in (TrialState.RUNNING, TrialState.COMPLETE))
-    keep = Keep("none")
-    assert dispensable(keep, make_history([donor, waits])) == by_worth(make_history([donor, waits])) == []
-    assert dispensable(keep, make_history([donor, over])) == [donor, over]
+def test_a_trial_that_another_one_went_on_from_is_like_any_other_since_each_has_its_own_copy(make_trial, make_history):
+    parent = make_trial(0, [1.0], state=TrialState.PRUNED)
+    history = make_history([parent, make_trial(1, state=TrialState.RUNNING, parent=0)])
+    assert dispensable(Keep("none"), history) == by_worth(history) == [parent]
+
+
+def test_a_population_keeps_what_its_members_go_on_from_whatever_it_takes(stage, saves):
+    pbt = "algorithm={name: pbt, members: 4, interval: 2, max: 4}"
+    stage.sweep("checkpoints: {max_disk: 0.5KiB}\n", pbt)
+    list(stage.worker(saves).work())
+    ended = [trial for trial in stage.trials if trial.state is TrialState.COMPLETE]
+    assert len(ended) == 4
+    assert all(trial.curve.steps[0] == trial.from_step + 1 for trial in stage.trials)
+    assert kept(stage) == []
 
 
 def test_a_paused_trial_whose_checkpoint_went_begins_again_when_it_is_promoted(stage, saves):
