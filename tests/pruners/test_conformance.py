@@ -27,12 +27,15 @@ states = st.sampled_from([TrialState.RUNNING, TrialState.PAUSED, TrialState.PRUN
 crowds = st.lists(st.tuples(states, curves), max_size=10)
 
 
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"asha": {"max": 81}, "hyperband": {"max": 81}}  # of those that need some
+MAX = {"max": 81}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"asha": MAX, "hyperband": MAX, "pbt": MAX, "pb2": MAX}  # what some need
+POPULATIONS = [name for name in registry.names("sampler") if issubclass(registry.find("sampler", name), Pruner)]
 
 
-@pytest.fixture(scope="module", params=registry.names("pruner"))
+@pytest.fixture(scope="module", params=[*registry.names("pruner"), *POPULATIONS])
 def pruner(request: pytest.FixtureRequest) -> Pruner:
-    found: Pruner = registry.load("pruner", request.param, OPTIONS.get(request.param, {}))
+    kind: registry.Kind = "sampler" if request.param in POPULATIONS else "pruner"
+    found: Pruner = registry.load(kind, request.param, OPTIONS.get(request.param, {}))
     return found
 
 
