@@ -29,6 +29,8 @@ NEEDED: dict[str, dict[str, object]] = {
     "wilcoxon": {"p": 0.3, "startup": 2},
     "asha": {"max": 81},
     "hyperband": {"max": 81},
+    "pbt": {"max": 81},
+    "pb2": {"max": 81},
 }
 
 numbers = st.floats(-10, 10) | st.sampled_from([math.inf, -math.inf, math.nan])
@@ -37,9 +39,13 @@ states = st.sampled_from([TrialState.RUNNING, TrialState.PAUSED, TrialState.PRUN
 crowds = st.lists(st.tuples(states, curves), max_size=10)
 
 
-@pytest.fixture(scope="module", params=registry.names("pruner"))
+POPULATIONS = [name for name in registry.names("sampler") if issubclass(registry.find("sampler", name), Pruner)]
+
+
+@pytest.fixture(scope="module", params=[*registry.names("pruner"), *POPULATIONS])
 def pruner(request: pytest.FixtureRequest) -> Pruner:
-    found: Pruner = registry.load("pruner", request.param, NEEDED.get(request.param, {}))
+    kind: registry.Kind = "sampler" if request.param in POPULATIONS else "pruner"
+    found: Pruner = registry.load(kind, request.param, NEEDED.get(request.param, {}))
     return found
 
 
