@@ -15,7 +15,7 @@ ROOT = Path(sweeprun.__file__).parent
 LAYERS = [  # top to bottom; those on one line do not know each other
     {"cli"},
     {"run", "analysis", "optimizer"},
-    {"samplers", "pruners", "executors", "starter"},
+    {"samplers", "pruners", "executors", "starter", "integrations"},
     {"evidence"},
     {"store", "spec", "history", "launch"},
     {"space", "registry", "client", "front", "reported"},
