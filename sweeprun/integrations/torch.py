@@ -108,7 +108,7 @@ def load_checkpoint(model: nn.Module, optimizer: Optimizer, scheduler: LRSchedul
         model.load_state_dict(saved["model"])
         (_inherit if inherited else _continue)(saved, optimizer, scheduler)
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(path, f"it does not fit this program: {error}") from None
+        raise CheckpointError(path, f"it does not fit this program: {' '.join(str(error).split())}") from None
     if client.first_rank():
         _set_random_state(saved["random"])
     return Resumed(saved["step"], saved["extra"], inherited)
