@@ -117,6 +117,11 @@ def start_step() -> int:
     return _integer("SWEEPRUN_FROM_STEP") or 0
 
 
+def first_rank() -> bool:
+    """Whether this process is the one of a distributed program that writes; every other program has only this one."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
 def report(**values: Any) -> bool:
     """Tell the sweep how this step went; save the checkpoint first. True means: leave now, with exit status 0.
 
@@ -127,7 +132,7 @@ def report(**values: Any) -> bool:
     Raises TypeError for a value that JSON cannot hold, OSError where the line cannot be written.
     """
     line = json.dumps({name: _plain(name, value) for name, value in values.items()})
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+    if first_rank():
         _write(line)
     return _reached(values) or _stop_requested()
 

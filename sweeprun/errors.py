@@ -95,6 +95,14 @@ class Damaged(SweeprunError):
         self.path, self.why = path, why
 
 
+class CheckpointError(SweeprunError):
+    """A training cannot go on from its checkpoint: damaged, not ours, or of another program."""
+
+    def __init__(self, path: Path, why: str):
+        super().__init__(f"cannot continue from {path}: {why}; move it away to begin at step 0")
+        self.path, self.why = path, why
+
+
 def near(word: str, known: Iterable[str]) -> str | None:
     """The hint for a word that is not `known` and may be a slip: `did you mean 'x'?`, None where nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -15,7 +15,7 @@ ROOT = Path(sweeprun.__file__).parent
 LAYERS = [  # top to bottom; those on one line do not know each other
     {"cli"},
     {"run", "analysis", "optimizer"},
-    {"samplers", "executors", "starter"},
+    {"samplers", "executors", "starter", "integrations"},
     {"pruners"},  # a population is trained by a sampler that decides how far each trial goes, too
     {"evidence"},
     {"store", "spec", "history", "launch"},

@@ -8,9 +8,7 @@ training is interrupted and continued or not. The text changes with the version 
 from __future__ import annotations
 
 import math
-import os
 import string
-from pathlib import Path
 from pydoc_data.topics import topics
 
 import torch
@@ -18,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 import sweeprun
+from sweeprun.integrations.torch import load_checkpoint, save_checkpoint, seed_everything
 
 VOCABULARY = string.printable[:-2]  # all but two kinds of page break
 CONTEXT = 32  # characters that a prediction looks back at
@@ -142,31 +141,21 @@ def evaluate(model: Transformer, text: torch.Tensor, n_windows: int = 100) -> fl
     return model.loss(text[starts[:, None] + torch.arange(CONTEXT + 1)]).item()
 
 
-def save(path: Path, state: dict[str, object]) -> None:
-    torch.save(state, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)  # whenever the process is killed, one whole checkpoint is there
-
-
 def main() -> None:
     params = sweeprun.params(**DEFAULTS)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.manual_seed(sweeprun.seed())
+    seed_everything()
 
     training, validation = load_data()
     model = Transformer(params.width, params.n_blocks, params.n_heads)
     optimizer = torch.optim.AdamW(
         model.parameters(), params.lr, betas=(0.9, params.beta2), weight_decay=params.weight_decay
     )
-    checkpoint = sweeprun.checkpoint_dir() / "last.pt"
-    iteration, leave = 0, False
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])  # the next batches are those that would have come
-        iteration = state["metrics"]["iteration"]
-        leave = sweeprun.report(**state["metrics"])  # again: the end may have come between saving and reporting
+    iteration, extra, inherited = load_checkpoint(model, optimizer)  # the next batches are those that would have come
+    leave = False
+    if iteration > 0 and not inherited:
+        leave = sweeprun.report(**extra["metrics"])  # again: the end may have come between saving and reporting
 
     losses: list[float] = []
     while iteration < params.iterations and not leave:
@@ -176,8 +165,7 @@ def main() -> None:
             continue
         train_loss, val_loss = sum(losses) / len(losses), evaluate(model, validation)
         metrics = {"iteration": iteration, "train_loss": train_loss, "val_loss": val_loss}
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "metrics": metrics}
-        save(checkpoint, state | {"rng": torch.get_rng_state()})
+        save_checkpoint(iteration, model, optimizer, metrics=metrics)
         leave = sweeprun.report(**metrics)  # save, then report: the answer to a report may be the end
         losses.clear()
 

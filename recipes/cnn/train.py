@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-from pathlib import Path
 
 import torch
 from sklearn.datasets import load_digits
@@ -18,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 import sweeprun
+from sweeprun.integrations.torch import load_checkpoint, reset_batchnorm, save_checkpoint, seed_everything
 
 N_VALIDATION = 360  # a fifth, the same one in every trial
 SIDE = 8  # pixels
@@ -95,37 +94,28 @@ def evaluate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float,
     return functional.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
 
 
-def save(path: Path, state: dict[str, object]) -> None:
-    torch.save(state, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)  # whenever the process is killed, one whole checkpoint is there
-
-
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.manual_seed(sweeprun.seed())
+    seed_everything()
 
     x, y, x_validation, y_validation = load_data()
     model = build_model(arguments)
     optimizer = torch.optim.AdamW(model.parameters(), arguments.lr, weight_decay=arguments.weight_decay)
-    checkpoint = sweeprun.checkpoint_dir() / "last.pt"
-    epoch, leave = 0, False
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])  # the order of the batches and their distortions go on as they would have
-        epoch = state["metrics"]["epoch"]
-        leave = sweeprun.report(**state["metrics"])  # again: the end may have come between saving and reporting
+    epoch, extra, inherited = load_checkpoint(model, optimizer)  # batches, distortions go on as they would have
+    leave = False
+    if inherited:  # another trial's network, trained on with this one's arguments
+        reset_batchnorm(model)
+    elif epoch > 0:
+        leave = sweeprun.report(**extra["metrics"])  # again: the end may have come between saving and reporting
 
     while epoch < arguments.epochs and not leave:
         epoch += 1
         train_loss = train_epoch(model, optimizer, x, y, arguments)
         val_loss, val_acc = evaluate(model, x_validation, y_validation)
         metrics = {"epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, "val_acc": val_acc}
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "metrics": metrics}
-        save(checkpoint, state | {"rng": torch.get_rng_state()})
+        save_checkpoint(epoch, model, optimizer, metrics=metrics)
         leave = sweeprun.report(**metrics)  # save, then report: the answer to a report may be the end
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from pathlib import Path
 
 import torch
 from sklearn.datasets import load_digits
@@ -17,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 import sweeprun
+from sweeprun.integrations.torch import load_checkpoint, reset_batchnorm, save_checkpoint, seed_everything
 
 N_VALIDATION = 360  # a fifth, the same one in every trial
 Images = tuple[torch.Tensor, torch.Tensor]  # (n, 1, 8, 8) from 0 to 1, and their labels (n,)
@@ -28,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--n_layers", type=int, help="follows from --width; a sweep hands it over too")
     parser.add_argument("--width", type=json.loads, default=[64, 64], help="a list: units or channels of each layer")
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--batchnorm", type=json.loads, default=False, help="true or false: after each layer's weights")
     parser.add_argument("--optimizer", choices=["sgd", "adam", "adamw"], default="adamw")
     parser.add_argument("--lr_adam", type=float, default=3e-3, help="of adam and adamw")
     parser.add_argument("--lr_sgd", type=float, default=0.1)
@@ -58,9 +58,11 @@ def build_model(arguments: argparse.Namespace) -> nn.Module:
     for width in arguments.width:
         if arguments.model == "mlp":
             weights: nn.Module = nn.Linear(n_in, width)
+            norm: nn.Module = nn.BatchNorm1d(width)
         else:  # the first layer makes 4 x 4 of 8 x 8 pixels, so that a trial takes seconds
             weights = nn.Conv2d(n_in, width, kernel_size=3, stride=2 if n_in == 1 else 1, padding=1)
-        layers += [weights, nn.ReLU(), nn.Dropout(arguments.dropout)]
+            norm = nn.BatchNorm2d(width)
+        layers += [weights, *([norm] if arguments.batchnorm else []), nn.ReLU(), nn.Dropout(arguments.dropout)]
         n_in = width
     n_features = n_in if arguments.model == "mlp" else n_in * 4 * 4
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(n_features, 10))
@@ -101,37 +103,28 @@ def evaluate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float,
     return functional.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
 
 
-def save(path: Path, state: dict[str, object]) -> None:
-    torch.save(state, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)  # whenever the process is killed, one whole checkpoint is there
-
-
 def main() -> None:
     arguments = build_parser().parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.manual_seed(sweeprun.seed())
+    seed_everything()
 
     (x, y), (x_validation, y_validation), _ = load_data(arguments.n_test)
     model = build_model(arguments)
     optimizer = build_optimizer(arguments, model)
-    checkpoint = sweeprun.checkpoint_dir() / "last.pt"
-    epoch, leave = 0, False
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])  # the order of the batches and dropout go on as if nothing had happened
-        epoch = state["metrics"]["epoch"]
-        leave = sweeprun.report(**state["metrics"])  # again: the end may have come between saving and reporting
+    epoch, extra, inherited = load_checkpoint(model, optimizer)  # batches and dropout go on as they would have
+    leave = False
+    if inherited:  # another trial's network, trained on with this one's rate and decay
+        reset_batchnorm(model)
+    elif epoch > 0:
+        leave = sweeprun.report(**extra["metrics"])  # again: the end may have come between saving and reporting
 
     while epoch < arguments.epochs and not leave:
         epoch += 1
         train_loss = train_epoch(model, optimizer, x, y, arguments.batch_size)
         val_loss, val_acc = evaluate(model, x_validation, y_validation)
         metrics = {"epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, "val_acc": val_acc}
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "metrics": metrics}
-        save(checkpoint, state | {"rng": torch.get_rng_state()})
+        save_checkpoint(epoch, model, optimizer, metrics=metrics)
         leave = sweeprun.report(**metrics)  # save, then report: the answer to a report may be the end
 
 
