@@ -78,7 +78,7 @@ class Optimizer:
         own = own_pruner(self._sampler, registry.name_of(self._sampler), beside)
         self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search))
         self._objectives, self._seed = search.objectives, search.seed
-        self._budget = search.budget if own is None else None  # it has its members
+        self._budget = None if hasattr(self._sampler, "members") else search.budget  # a population has its members
         self._tracked = _tracked(self._objectives, self._pruner)
         self._history = History(space, self._objectives, ())
         self._trials: list[Trial] = []

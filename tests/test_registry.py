@@ -61,7 +61,7 @@ def test_listing_imports_no_algorithm() -> None:
 @pytest.mark.parametrize("kind", ["sampler", "pruner"])
 def test_every_algorithm_loads_with_what_it_needs_and_describes_its_settings(kind: registry.Kind) -> None:
     needed = {"patience": {"patience": 3}, "threshold": {"upper": 1.0}}
-    needed |= {name: {"max": 9} for name in ("asha", "hyperband", "pbt", "pb2")}
+    needed |= {name: {"max": 9} for name in ("asha", "hyperband", "bohb", "pbt", "pb2")}
     for name in registry.names(kind):
         options = needed.get(name, {})
         assert registry.load(kind, name, options) == registry.find(kind, name)(**options)
@@ -89,7 +89,7 @@ def test_settings_carry_defaults_and_rules() -> None:
 def test_an_unknown_name_is_refused_with_the_list_and_the_nearest() -> None:
     error = refusal("sampler", "sobl")
     assert "'sobl'" in error.message
-    assert "grid, nsga2, pb2, pbt, random, sobol" in error.message
+    assert "bohb, cmaes, gp, grid, nsga2, pb2, pbt, random, sobol" in error.message
     assert error.hint == "did you mean 'sobol'?"
 
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sweeprun.errors import SweepFileError, near
 from sweeprun.history import History
-from sweeprun.objective import Objective
+from sweeprun.objective import Goal, Objective
 from sweeprun.pruners.base import Action, Promotion, Verdict
 from sweeprun.trials import Params, Trial, TrialState
 
@@ -20,7 +20,30 @@ LEAST_FIRST = 3  # a first rung below says next to nothing about the end
 FIRST_SHARE = 1 / 17  # of the whole way: the first rung where nothing else is said
 HIGHEST_BUT_ONE = 0.7  # of the whole way: a rung beyond it saves next to nothing
 
-Steps = Annotated[tuple[Annotated[int, Field(strict=True)], ...], Field(strict=False)]  # a list in a sweep file
+# The settings of those that halve.
+MetricName = Annotated[str | None, Field(description="the metric that is compared; the first objective by default")]
+GoalOf = Annotated[
+    Goal | None,
+    Field(description="minimize or maximize; by default the sweep's own for this metric, else minimize"),
+]
+Compare = Annotated[
+    Literal["best", "value"],
+    Field(description="best: the best value so far of each trial; value: the value at the rung"),
+]
+Max = Annotated[int | None, Field(ge=1, description="the step at which every trial ends: the last rung")]
+Length = Annotated[
+    str | None,
+    Field(description="instead of max: the parameter that says how many steps a trial has; rungs are shares of it"),
+]
+Min = Annotated[
+    float | None, Field(gt=0, description="the lowest rung: a step, or with length a share of the trial's own steps")
+]
+Steps = Annotated[  # a list in a sweep file
+    tuple[Annotated[int, Field(strict=True)], ...] | None,
+    Field(strict=False, description="instead of min and max: the steps of all rungs, ascending"),
+]
+Eta = Annotated[int, Field(ge=2, description="one in so many is promoted, to so many times the steps")]
+
 StepsOf = Callable[[Params], tuple[int, ...]]
 
 

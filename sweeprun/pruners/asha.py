@@ -7,8 +7,7 @@ from typing import Literal, Self, final
 from pydantic import Field, model_validator
 
 from sweeprun.history import History
-from sweeprun.objective import Goal
-from sweeprun.pruners._rungs import Halving, Ladder, Steps
+from sweeprun.pruners._rungs import Compare, Eta, GoalOf, Halving, Ladder, Length, Max, MetricName, Min, Steps
 from sweeprun.pruners.base import Action, Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
 
@@ -29,23 +28,14 @@ class AshaPruner(Promoter):
         pruner: {name: asha, max: 81}
     """
 
-    metric: str | None = Field(default=None, description="the metric that is compared; the first objective by default")
-    goal: Goal | None = Field(
-        default=None, description="minimize or maximize; by default the sweep's own for this metric, else minimize"
-    )
-    compare: Literal["best", "value"] = Field(
-        default="best", description="best: the best value so far of each trial; value: the value at the rung"
-    )
-    max: int | None = Field(default=None, ge=1, description="the step at which every trial ends: the last rung")
-    length: str | None = Field(
-        default=None,
-        description="instead of max: the parameter that says how many steps a trial has; rungs are shares of it",
-    )
-    min: float | None = Field(
-        default=None, gt=0, description="the first rung: a step, or with length a share of the trial's own steps"
-    )
-    rungs: Steps | None = Field(default=None, description="instead of min and max: the steps of all rungs, ascending")
-    eta: int = Field(default=3, ge=2, description="one in so many is promoted, to so many times the steps")
+    metric: MetricName = None
+    goal: GoalOf = None
+    compare: Compare = "best"
+    max: Max = None
+    length: Length = None
+    min: Min = None
+    rungs: Steps = None
+    eta: Eta = 3
     mode: Literal["promote", "stop"] = Field(
         default="promote", description="promote: trials wait at rungs, and the best go on; stop: nobody waits"
     )

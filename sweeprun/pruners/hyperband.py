@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, Self, final
+from typing import NamedTuple, Self, final
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from sweeprun.history import History
-from sweeprun.objective import Goal
-from sweeprun.pruners._rungs import Halving, Ladder, Steps
+from sweeprun.pruners._rungs import Compare, Eta, GoalOf, Halving, Ladder, Length, Max, MetricName, Min, Steps
 from sweeprun.pruners.base import Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
 
@@ -36,23 +35,14 @@ class HyperbandPruner(Promoter):
         pruner: {name: hyperband, max: 81}
     """
 
-    metric: str | None = Field(default=None, description="the metric that is compared; the first objective by default")
-    goal: Goal | None = Field(
-        default=None, description="minimize or maximize; by default the sweep's own for this metric, else minimize"
-    )
-    compare: Literal["best", "value"] = Field(
-        default="best", description="best: the best value so far of each trial; value: the value at the rung"
-    )
-    max: int | None = Field(default=None, ge=1, description="the step at which every trial ends: the last rung")
-    length: str | None = Field(
-        default=None,
-        description="instead of max: the parameter that says how many steps a trial has; rungs are shares of it",
-    )
-    min: float | None = Field(
-        default=None, gt=0, description="the lowest rung: a step, or with length a share of the trial's own steps"
-    )
-    rungs: Steps | None = Field(default=None, description="instead of min and max: the steps of all rungs, ascending")
-    eta: int = Field(default=3, ge=2, description="one in so many is promoted, to so many times the steps")
+    metric: MetricName = None
+    goal: GoalOf = None
+    compare: Compare = "best"
+    max: Max = None
+    length: Length = None
+    min: Min = None
+    rungs: Steps = None
+    eta: Eta = 3
 
     @model_validator(mode="after")
     def _climbable(self) -> Self:

@@ -85,9 +85,9 @@ class Plan:
         pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
         _check_length(file, getattr(pruner, "length", None))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
-        limits, is_population = budget.Budget.of(resolved["budget"], forgiven), isinstance(sampler, Pruner)
-        if is_population:
-            _check_population(file, getattr(sampler, "members", None), len(given))
+        limits, members = budget.Budget.of(resolved["budget"], forgiven), getattr(sampler, "members", None)
+        if members is not None:
+            _check_population(file, members, len(given))
             limits = replace(limits, trials=None)  # how many trials it has follows from how far its members go
         return cls(
             command=file.command,
@@ -113,7 +113,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
-            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, is_population),
+            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, members is not None),
             resources=_resources(file),
             n_edits=n_edits,
         )
@@ -205,13 +205,13 @@ def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
     return pruner
 
 
-def _check_population(file: SweepFile, members: int | None, n_given: int) -> None:
+def _check_population(file: SweepFile, members: int, n_given: int) -> None:
     """Raises SweepFileError where the file says what an algorithm that decides how far trials go cannot do."""
     name = file.algorithm.name
-    if file.budget.trials is not None and members is not None and file.budget.trials != members:
+    if file.budget.trials is not None and file.budget.trials != members:
         message = f"budget.trials is the number of members with the algorithm {name}, and that is said to be {members}"
         raise file.placed(SweepFileError(message, hint="leave one of them out"), "budget")
-    if members is not None and n_given > members:
+    if n_given > members:
         message = f"there are {n_given} configurations to run first, and only {members} members"
         hint = f"algorithm: {{name: {name}, members: {n_given}, ...}}"
         raise file.placed(SweepFileError(message, hint=hint), "warm_start")

@@ -29,6 +29,7 @@ NEEDED: dict[str, dict[str, object]] = {
     "wilcoxon": {"p": 0.3, "startup": 2},
     "asha": {"max": 81},
     "hyperband": {"max": 81},
+    "bohb": {"max": 81},
     "pbt": {"max": 81},
     "pb2": {"max": 81},
 }

@@ -44,7 +44,7 @@ Objectives = tuple[Objective, ...]
 LOSS = (Objective("loss"),)
 
 SAMPLERS = registry.names("sampler")
-POPULATIONS = [name for name in SAMPLERS if issubclass(registry.find("sampler", name), Promoter)]
+POPULATIONS = [name for name in SAMPLERS if "members" in registry.find("sampler", name).model_fields]
 SEED = 5
 MEMBERS, END = 4, 6
 
@@ -108,8 +108,8 @@ SPACES = {
 
 def load(name: str, members: int = 1000) -> Sampler:
     """A population of so many `members` has not begun to train within any of these tests."""
-    options = {"members": members, "interval": 2, "max": END} if name in POPULATIONS else {}
-    sampler: Sampler = registry.load("sampler", name, options, seed=SEED)
+    options = {"bohb": {"max": END}, **{each: {"members": members, "interval": 2, "max": END} for each in POPULATIONS}}
+    sampler: Sampler = registry.load("sampler", name, options.get(name, {}), seed=SEED)
     return sampler
 
 
@@ -216,7 +216,7 @@ def test_so_they_are_with_several_objectives_and_a_limit(sampler: Sampler, space
 
 def most(sampler: Sampler, space: Space, n: int) -> int:
     """How many of n trials there are. The members of a population may begin alike: they do not stay so."""
-    return n if space.size is None or isinstance(sampler, Promoter) else min(n, space.size)
+    return n if space.size is None or hasattr(sampler, "members") else min(n, space.size)
 
 
 def check_configurations(space: Space, trials: list[Trial]) -> None:
@@ -316,7 +316,8 @@ def regret(name: str, seed: int) -> float:
     def loss(params: Params) -> float:
         return float((params["x"] - optimum[0]) ** 2 + (params["y"] - optimum[1]) ** 2)
 
-    sampler: Sampler = registry.load("sampler", name, {}, seed=seed)
+    options = {"max": END} if name == "bohb" else {}
+    sampler: Sampler = registry.load("sampler", name, options, seed=seed)
     trials = run(sampler, box(continuous=False), 40, lambda params, number: completes(loss(params)))
     return min(trial.values["loss"] for trial in trials)
 
