@@ -10,7 +10,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from sweeprun.numerics import gaussian_process
-from sweeprun.numerics.gaussian_process import Floats, GaussianProcess, Prior
+from sweeprun.numerics.gaussian_process import Fading, Floats, GaussianProcess, Prior
 
 OWNER = np.array([0, 1, 1, 2])  # the second of three parameters has two features
 THETA = np.array([-0.5, 0.3, 1.0, 0.4, -4.0])
@@ -115,3 +115,39 @@ def test_points_that_coincide_and_values_that_are_constant_are_no_obstacle() -> 
     mu, sd = GaussianProcess(Z, np.arange(2), y, theta).predict(np.array([[0.5, 0.5], [0.1, 0.9]]))
     np.testing.assert_allclose(mu, 0, atol=1e-9)
     assert np.all(np.isfinite(sd))
+
+
+# ---- functions that change with time
+
+
+def test_a_fading_process_multiplies_its_kernel_with_the_share_that_is_remembered() -> None:
+    (Z, y), Q = observed(), np.random.default_rng(1).random((7, 4))
+    t = np.arange(len(y)) / 5.0
+    fading = Fading(t, now=6.0, forgotten=0.2)
+    mu, sd = GaussianProcess(Z, OWNER, y, THETA, fading).predict(Q)
+    kernel = ConstantKernel(math.exp(THETA[-2])) * Matern(np.exp(THETA[:-2])[OWNER], nu=2.5)
+    K = kernel(Z) * 0.8 ** (np.abs(t[:, None] - t) / 2) + (math.exp(THETA[-1]) + 1e-8) * np.eye(len(y))
+    k = kernel(Q, Z) * 0.8 ** ((6.0 - t) / 2)
+    np.testing.assert_allclose(mu, k @ np.linalg.solve(K, y))
+    variance = math.exp(THETA[-2]) - np.einsum("ij,ij->i", k, np.linalg.solve(K, k.T).T)
+    np.testing.assert_allclose(sd, np.sqrt(variance))
+
+
+def test_where_nothing_is_forgotten_it_is_the_process_without_time() -> None:
+    (Z, y), Q = observed(), np.random.default_rng(1).random((7, 4))
+    fading = Fading(np.arange(len(y), dtype=float), now=99.0, forgotten=0.0)
+    steady, fades = GaussianProcess(Z, OWNER, y, THETA), GaussianProcess(Z, OWNER, y, THETA, fading)
+    np.testing.assert_array_equal(fades.predict(Q), steady.predict(Q))
+    np.testing.assert_allclose(fades.believing(Q).predict(Q[:3]), steady.believing(Q).predict(Q[:3]))
+
+
+def test_what_changes_is_found_to_change_and_what_stays_is_not() -> None:
+    rng = np.random.default_rng(4)
+    Z, t = rng.random((80, 1)), np.repeat(np.arange(10.0), 8)
+    steady, turning = np.sin(6 * Z[:, 0]), np.sin(6 * Z[:, 0] + t)
+    forgotten = [
+        gaussian_process.fit_fading(Z, np.zeros(1, dtype=np.int64), (y - y.mean()) / y.std(), Prior(1), t, 10.0)[1]
+        for y in (steady, turning)
+    ]
+    assert forgotten[0].forgotten == 0.0
+    assert forgotten[1].forgotten > 0.0
