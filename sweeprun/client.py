@@ -100,7 +100,8 @@ def checkpoint_dir() -> Path:
 
 
 def start_step() -> int:
-    """Finished steps to continue after: what earlier runs of this trial reported, 0 where there is no checkpoint.
+    """Finished steps to continue after: what earlier runs of this trial reported, 0 where there is no checkpoint. A
+    trial that was given another one's checkpoint begins with the steps of that.
 
     A reported step was saved before it was reported, so the checkpoint is at this step or at the next one. A program
     that keeps its own step in the checkpoint should go by that.
@@ -113,7 +114,7 @@ def start_step() -> int:
         steps = list(_steps(run))
         if steps:
             return _finished(steps[-1])
-    return 0
+    return _integer("SWEEPRUN_FROM_STEP") or 0
 
 
 def first_rank() -> bool:

@@ -177,6 +177,18 @@ class History:
         ]
         return np.sort(np.concatenate([ended, np.array(underway, dtype=np.float64)]))
 
+    def arrival(self, trial: Trial, metric: Objective, step: int, best: bool) -> float | None:
+        """The loss with which the trial first came to `step`, or went beyond (`best`: the lowest until then); None
+        where it has not come so far."""
+        curve = self.curve(trial, metric)
+        index = int(np.searchsorted(curve.steps, step))
+        if index == len(curve.steps):
+            return None
+        reached = int(curve.steps[index])
+        value = trial.curve.firsts.get(metric.name, {}).get(reached)
+        loss = float(curve.losses[index]) if value is None else metric.loss(value)
+        return min(loss, float(curve.best[index - 1])) if best and index > 0 else loss
+
     @cached_property
     def _tried(self) -> tuple[tuple[Trial, _Configuration], ...]:
         """The trials whose parameters could be read, with what they are in this space."""

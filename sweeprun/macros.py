@@ -23,7 +23,7 @@ GIVEN = (  # to every run of every trial; what is given to some only cannot stan
     "SWEEPRUN_STEP",
     "MASTER_PORT",
 )
-GIVEN_TO_SOME = ("SWEEPRUN_UNTIL", "SWEEPRUN_STEP_FIRST")
+GIVEN_TO_SOME = ("SWEEPRUN_UNTIL", "SWEEPRUN_STEP_FIRST", "SWEEPRUN_FROM_STEP")
 
 
 def expand(written: str, environment: Mapping[str, str]) -> str:

@@ -16,14 +16,14 @@ from sweeprun.errors import UsageError, near
 from sweeprun.front import Front, excess
 from sweeprun.history import History
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import Action, Pruner, Verdict
+from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
 from sweeprun.reported import MAX_STEP, Reported
 from sweeprun.samplers import auto
-from sweeprun.samplers.base import Sampler
+from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space, filled
 from sweeprun.spec.search import Search
 from sweeprun.spec.words import shown
-from sweeprun.trials import Failure, FailureClass, Json, Suggestion, Trial, TrialState
+from sweeprun.trials import Failure, FailureClass, Json, Reason, Suggestion, Trial, TrialState
 
 ADD = "add"
 _SUGGESTING = Lock()  # of all optimizers of a process: a sampler may set how many threads its linear algebra has
@@ -31,9 +31,11 @@ _SUGGESTING = Lock()  # of all optimizers of a process: a sampler may set how ma
 
 @dataclass(slots=True)
 class _Underway:
-    """A trial that was asked for and not told yet: what it reported, and the verdict that ended it, if one did."""
+    """A trial that was asked for and not told yet: what it reported, whether that is all from before it was asked for,
+    and the verdict that ended it, if one did."""
 
     reported: Reported
+    fresh: bool = True
     stopped: Verdict | None = None
 
 
@@ -43,8 +45,8 @@ class Optimizer:
     `parameters`, `linked`, `constraints`, `algorithm` and `pruner` are what they are in a sweep file; an instance of a
     sampler or a pruner will do, too. `metrics` is the name of what is made small, or a mapping of names to `minimize`,
     `maximize` or {goal, limit}; the first one counts where only one can. `budget` is how many configurations are
-    suggested, None: no limit. The same seed, asked and told the same, suggests the same, which is what a sweep of that
-    seed tries.
+    suggested, None: no limit; with pbt it is how many members there are. The same seed, asked and told the same,
+    suggests the same, which is what a sweep of that seed tries.
 
     Raises SweepFileError for settings that a sweep file could not have either, with their key path.
     """
@@ -72,8 +74,11 @@ class Optimizer:
         }
         search, space = Search.of(said)
         self._sampler = algorithm if isinstance(algorithm, Sampler) else _sampler(search, space)
-        self._pruner = pruner if isinstance(pruner, Pruner) else _pruner(search)
-        self._objectives, self._seed, self._budget = search.objectives, search.seed, search.budget
+        beside = registry.name_of(pruner) if isinstance(pruner, Pruner) else search.pruner.name
+        own = own_pruner(self._sampler, registry.name_of(self._sampler), beside)
+        self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search))
+        self._objectives, self._seed = search.objectives, search.seed
+        self._budget = search.budget if own is None else None  # it has its members
         self._tracked = _tracked(self._objectives, self._pruner)
         self._history = History(space, self._objectives, ())
         self._trials: list[Trial] = []
@@ -83,30 +88,24 @@ class Optimizer:
 
     def ask(self, params: Mapping[str, Json] | None = None) -> Trial | None:
         """The next trial: its `params` are what to try, its `number` is its name. Trials that were asked for and not
-        told yet are reckoned with. None: the budget is used, or the algorithm has nothing to suggest.
+        told yet are reckoned with. With a pruner that pauses it may be an old one that goes on after its `last_step`,
+        and is to leave after `until` finished steps. None: the budget is used, or the algorithm has nothing to suggest;
+        where trials are underway, there may be one once they are told.
+
+        One with a `parent` goes on from a copy of what that trial has saved, at `from_step`: take it before you ask for
+        the next.
 
         With `params` it is a configuration of your own, of which what is left out is drawn; it does not count against
         the budget. Raises SpaceError where the space has none like it.
         """
         with self._lock:
-            number = len(self._trials)
-            suggestion = self._suggestion(params, number)
-            if suggestion is None:
+            self._history = self._history.advance(self._trials)
+            trial = self._promoted() if params is None else None
+            trial = trial or self._new(params)
+            if trial is None:
                 return None
-            trial = Trial(
-                number=number,
-                uid=str(number),
-                state=TrialState.RUNNING,
-                params=suggestion.params,
-                notes=suggestion.notes,
-                origin=suggestion.origin,
-                configuration=self._history.keys.get(self._history.space.key(suggestion.params), number),
-                seed=seeds.of_trials(self._seed, 0),
-                until=suggestion.until,
-                parent=suggestion.parent,
-            )
-            self._trials.append(trial)
-            self._underway[number] = _Underway(Reported(trial, self._objectives[0], self._tracked))
+            self._trials[trial.number : trial.number + 1] = [trial]
+            self._underway[trial.number] = _Underway(Reported(trial, self._objectives[0], self._tracked))
             return replace(trial, params=copy.deepcopy(trial.params))  # what is done to them changes no history
 
     def report(self, trial: Trial | int, step: SupportsIndex, values: Mapping[str, Any]) -> Verdict:
@@ -115,6 +114,9 @@ class Optimizer:
         with self._lock:
             number = self._number(trial)
             underway, step = self._underway[number], _step(number, step)
+            if underway.fresh:  # who goes on may begin again before the step that it had come to
+                underway.reported.forget_from(step)
+                underway.fresh = False
             if step < underway.reported.last_step:
                 before = underway.reported.last_step
                 raise UsageError(f"trial {number} has reported step {before} already; step {step} comes too late")
@@ -131,7 +133,8 @@ class Optimizer:
         """Say how `trial` ended: with `values`, which have all metrics; without any, with those of its best reported
         step; or that it `failed`, and how: crash, oom, timeout ... (FailureClass).
 
-        One that was stopped is pruned then. NaN or an infinity, told or reported, is the failure `nan`.
+        One that was stopped is pruned then, paused, or complete where nobody is to go further. NaN or an infinity, told
+        or reported, is the failure `nan`.
         """
         with self._lock:
             ended = self._trials[self._number(trial)]
@@ -166,9 +169,44 @@ class Optimizer:
         front = Front(self._objectives, complete)
         return tuple(trial for trial in complete if trial in front)
 
+    def _promoted(self) -> Trial | None:
+        """A paused trial that goes on, None where none does; those that are to end before are pruned."""
+        if not isinstance(self._pruner, Promoter):
+            return None
+        while isinstance(decided := self._pruner.promotion(self._history), Demotion):
+            pruned = replace(self._trials[decided.trial], state=TrialState.PRUNED, why=decided.reason)
+            self._trials[decided.trial] = pruned
+            self._history = self._history.advance(self._trials)
+        if decided is None:
+            return None
+        return replace(
+            self._trials[decided.trial],
+            state=TrialState.RUNNING,
+            reason=Reason.PROMOTED,
+            why=decided.reason,
+            until=decided.until,
+        )
+
+    def _new(self, params: Mapping[str, Json] | None) -> Trial | None:
+        number = len(self._trials)
+        suggestion = self._suggestion(params, number)
+        if suggestion is None:
+            return None
+        return Trial(
+            number=number,
+            uid=str(number),
+            state=TrialState.RUNNING,
+            params=suggestion.params,
+            notes=suggestion.notes,
+            origin=suggestion.origin,
+            configuration=self._history.keys.get(self._history.space.key(suggestion.params), number),
+            seed=seeds.of_trials(self._seed, 0),
+            until=suggestion.until,
+            parent=suggestion.parent,
+        )
+
     def _suggestion(self, params: Mapping[str, Json] | None, number: int) -> Suggestion | None:
         rng = seeds.generator(self._seed, number)
-        self._history = self._history.advance(self._trials)
         if params is not None:
             return Suggestion(filled(self._history.space, params, rng), origin=ADD)
         if self._n_suggested == self._budget:
@@ -176,7 +214,7 @@ class Optimizer:
         with _SUGGESTING:
             suggestion = self._sampler.suggest(self._history, rng)
         self._n_suggested += suggestion is not None
-        return suggestion
+        return suggestion and staged(suggestion, self._pruner, self._history)
 
     def _number(self, trial: Trial | int) -> int:
         """The number of a trial that was asked for and not told yet."""
@@ -208,14 +246,14 @@ class Optimizer:
             hint = near(missing, trial.values) or f'optimizer.tell({trial.number}, {{"{missing}": ...}})'
             raise UsageError(f"trial {trial.number} has no {missing}; {there}", hint)
         if underway.stopped is not None:
-            return replace(trial, state=TrialState.PRUNED, why=underway.stopped.reason)
+            return replace(trial, state=AFTER[underway.stopped.action], why=underway.stopped.reason)
         return replace(trial, state=TrialState.COMPLETE)
 
 
 def _sampler(search: Search, space: Space) -> Sampler:
     named = search.algorithm
     name = auto.choose(space, search.budget, len(search.objectives)).name if named.name == "auto" else named.name
-    sampler: Sampler = registry.load("sampler", name, named.options, search.seed)
+    sampler: Sampler = registry.load("sampler", name, named.options, search.seed, search.budget)
     return sampler
 
 

@@ -24,7 +24,6 @@ Kind = Literal["sampler", "pruner", "executor"]
 Json = Any
 
 _NO_ALGORITHM = frozenset({"base", "auto"})  # `auto` is a choice among the others (samplers/auto.py)
-_SEED = "seed"
 _KEY: Mapping[Kind, str] = {"sampler": "algorithm", "pruner": "pruner", "executor": "executor"}  # in a sweep file
 
 
@@ -69,11 +68,11 @@ def name_of(algorithm: object) -> str:
     return module.rpartition(".")[2] if module.startswith("sweeprun.") else module
 
 
-def load(kind: Kind, name: str, options: Mapping[str, Json], seed: int = 0) -> Any:
+def load(kind: Kind, name: str, options: Mapping[str, Json], seed: int = 0, trials: int | None = None) -> Any:
     """An instance of algorithm `name` with `options` as its settings.
 
-    `seed` is the sweep's: it fills a setting of that name which `options` leave out.
-    Raises SweepFileError naming the option, its value and what is allowed.
+    `seed` is the sweep's, and `trials` is its budget of configurations: they fill the settings `seed` and `members`
+    where `options` leave those out. Raises SweepFileError naming the option, its value and what is allowed.
     """
     from pydantic import ValidationError
 
@@ -83,7 +82,8 @@ def load(kind: Kind, name: str, options: Mapping[str, Json], seed: int = 0) -> A
         if option not in known:
             allowed = f"it takes {_listed(known)}" if known else "it takes none"
             raise SweepFileError(f"{kind} {name!r} has no option {option!r}; {allowed}", hint=near(option, known))
-    filled = {_SEED: seed, **options} if _SEED in known else dict(options)
+    of_sweep = {"seed": seed, "members": trials}
+    filled = {**{name: value for name, value in of_sweep.items() if name in known and value is not None}, **options}
     try:
         return cls.model_validate(filled)
     except ValidationError as error:
@@ -122,6 +122,8 @@ def _first_problem(kind: Kind, name: str, error: ValidationError) -> str:
     option = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"{kind} {name!r} needs the option {option!r}"
+    if problem["type"] == "value_error":  # a rule of the algorithm's own, in its words; it may be about several options
+        return f"{kind} {name!r}: {f'{option} ' if option else ''}{problem['ctx']['error']}"
     return f"{kind} {name!r}: {option} is {problem['input']!r}; allowed is {_allowed(problem)}"
 
 
@@ -141,7 +143,7 @@ _BOUNDS = {
 
 
 def _allowed(problem: ErrorDetails) -> str:
-    """In our words where the rule is a usual one; an algorithm's own validator speaks for itself."""
+    """In our words where the rule is a usual one."""
     words = _BOUNDS.get(problem["type"])
     return words.format(**problem.get("ctx", {})) if words else problem["msg"]
 

@@ -26,8 +26,9 @@ class Reported:
     come from the step at which `objective` is best, or from the last one, as `reduce` says. `rungs` are steps that
     thinning must not drop. The last report of a step counts for the curve and the first for rungs.
 
-    `last_step` is the furthest step that counts; `newest` the step of the newest report, with all that was reported of
-    it; `nonfinite` the first tracked metric that was NaN or infinite.
+    `last_step` is the furthest step that counts, before the first report that of the checkpoint it was born with;
+    `newest` the step of the newest report, with all that was reported of it; `nonfinite` the first tracked metric that
+    was NaN or infinite.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class Reported:
                 self._firsts[step][name] = value
         self._values, self._step = dict(trial.values), trial.step
         self.newest: tuple[int, dict[str, float]] = (0, {})
-        self.last_step = max(self._points, default=0)
+        self._from_step = trial.from_step
+        self.last_step = max(self._points, default=self._from_step)
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Take in what was reported of a step; several reports may speak of one."""
@@ -75,13 +77,18 @@ class Reported:
         for points in (self._points, self._firsts):
             for later in [known for known in points if known >= step]:
                 del points[later]
-        self.last_step = max(self._points, default=0)
+        self.last_step = max(self._points, default=self._from_step)
         if self._step is not None and self._step >= step:
             self._choose_again()
 
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Those of the trial so far."""
+        return self._values
+
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far."""
-        furthest = max(self.last_step, trial.last_step)
+        furthest = max(self.last_step if self._points else 0, trial.last_step)
         return replace(trial, values=self._values, step=self._step, last_step=furthest, curve=self._curve())
 
     def _choose_again(self) -> None:

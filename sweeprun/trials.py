@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
+
 Json = Any  # None, bool, int, float, str, list or dict of these
 Params = dict[str, Json]
 
@@ -101,7 +103,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What a sampler wants tried: parameters as the program will see them, and what the sampler must remember."""
+    """What a sampler wants tried: parameters as the program will see them, and what the sampler must remember.
+
+    One with a `parent` begins with a copy of that trial's checkpoint. The parent is paused: where it runs again before
+    the copy is whole, another suggestion is asked for.
+    """
 
     params: Params
     until: int | None = None
@@ -175,6 +181,12 @@ class Trial:
     created: float = 0.0
     changed: float = 0.0
     damaged: bool = False
+
+    @property
+    def from_step(self) -> int:
+        """How many steps were finished in the checkpoint that it began with: 0 for any but a segment."""
+        step = self.notes.get("from_step")
+        return step if type(step) is int and step >= 0 else 0
 
     @property
     def because(self) -> str:

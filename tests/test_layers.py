@@ -15,7 +15,8 @@ ROOT = Path(sweeprun.__file__).parent
 LAYERS = [  # top to bottom; those on one line do not know each other
     {"cli"},
     {"run", "analysis", "optimizer"},
-    {"samplers", "pruners", "executors", "starter", "integrations"},
+    {"samplers", "executors", "starter", "integrations"},
+    {"pruners"},  # a population is trained by a sampler that decides how far each trial goes, too
     {"evidence"},
     {"store", "spec", "history", "launch"},
     {"space", "registry", "client", "front", "reported"},
@@ -26,7 +27,8 @@ LAYERS = [  # top to bottom; those on one line do not know each other
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
-FILES = {"store", "launch", "spec", "cli", "client", "processes", "integrations"}  # processes: /proc
+FILES = {"store", "launch", "spec", "cli", "client", "integrations"}
+FILES |= {"processes", "executors"}  # /proc; what simulated programs write
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
 PURE = {"samplers", "pruners", "numerics", "evidence", "history", "reported", "space", "expressions"}
 PURE |= {"front", "objective", "trials", "seeds"}

@@ -365,3 +365,57 @@ def test_a_report_without_any_metric_that_counts_is_refused_with_what_it_has():
         optimizer.report(trial, 1, {"lss": 1.0})
     assert refused.value.hint == "did you mean 'lss'?"
     optimizer.report(trial, 1, {"loss": 1.0, "more": 2.0})
+
+
+ASHA = {"name": "asha", "min": 1, "max": 9}
+
+
+def trained(asked, loss, n=1000):
+    """Ask, report every step until told to leave, and tell, as often as there is something to do."""
+    for _ in range(n):
+        trial = asked.ask()
+        if trial is None:
+            return
+        for step in range(trial.last_step + 1, 10):
+            if asked.report(trial, step, {"loss": loss(trial.params) + 1 / step}).stop:
+                break
+        asked.tell(trial)
+
+
+def test_a_pruner_that_pauses_has_old_trials_go_on():
+    asked = optimizer(parameters={"x": {"min": 0.0, "max": 1.0}}, pruner=ASHA, budget=9)
+    trained(asked, lambda params: params["x"])
+    ends = sorted((trial.state.value, trial.last_step) for trial in asked.trials)
+    assert ends == [("complete", 9)] + [("paused", 1)] * 6 + [("paused", 3)] * 2
+    best = min(asked.trials, key=lambda trial: trial.params["x"])
+    assert best.last_step == 9
+    assert best.curve.steps == tuple(range(1, 10))
+
+
+def test_a_promoted_trial_says_where_it_stands_and_how_far_it_goes():
+    asked = optimizer(pruner=ASHA)
+    trained(asked, lambda params: 1.0, n=3)
+    again = asked.ask()
+    assert (again.number, again.last_step, again.until, again.reason) == (0, 1, 3, "promoted")
+    assert [asked.report(0, step, {"loss": 1.0}).stop for step in (2, 3)] == [False, True]
+    asked.tell(0)
+    assert (asked.trials[0].state, asked.trials[0].why) == ("paused", "loss 1 at step 3 is number 1 of 1 there")
+
+
+def test_a_promoted_trial_may_begin_again_at_its_first_step():
+    asked = optimizer(pruner=ASHA)
+    trained(asked, lambda params: 1.0, n=3)
+    again = asked.ask()
+    assert [asked.report(again, step, {"loss": 0.5}).stop for step in (1, 2, 3)] == [False, False, True]
+    asked.tell(again)
+    assert asked.trials[0].curve.values["loss"] == (0.5, 0.5, 0.5)
+    asked.report(asked.ask(), 2, {"loss": 1.0})
+    with pytest.raises(UsageError, match="step 1 comes too late"):
+        asked.report(3, 1, {"loss": 1.0})
+
+
+def test_promotions_go_on_where_the_budget_of_configurations_is_used():
+    asked = optimizer(pruner=ASHA, budget=3)
+    trained(asked, lambda params: 1.0, n=3)
+    assert asked.ask().number == 0
+    assert asked.ask() is None

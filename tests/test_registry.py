@@ -59,9 +59,12 @@ def test_listing_imports_no_algorithm() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sampler", "pruner"])
-def test_every_algorithm_loads_with_its_defaults_and_describes_its_settings(kind: registry.Kind) -> None:
+def test_every_algorithm_loads_with_what_it_needs_and_describes_its_settings(kind: registry.Kind) -> None:
+    needed = {"patience": {"patience": 3}, "threshold": {"upper": 1.0}}
+    needed |= {name: {"max": 9} for name in ("asha", "hyperband", "pbt", "pb2")}
     for name in registry.names(kind):
-        assert registry.load(kind, name, {}) == registry.find(kind, name)()
+        options = needed.get(name, {})
+        assert registry.load(kind, name, options) == registry.find(kind, name)(**options)
         assert all(setting.description for setting in registry.settings(kind, name))
         assert registry.find(kind, name).__doc__
 
@@ -86,7 +89,7 @@ def test_settings_carry_defaults_and_rules() -> None:
 def test_an_unknown_name_is_refused_with_the_list_and_the_nearest() -> None:
     error = refusal("sampler", "sobl")
     assert "'sobl'" in error.message
-    assert "grid, nsga2, random, sobol" in error.message
+    assert "grid, nsga2, pb2, pbt, random, sobol" in error.message
     assert error.hint == "did you mean 'sobol'?"
 
 
@@ -120,6 +123,13 @@ def test_a_wrong_value_is_refused_with_the_option_the_value_and_what_is_allowed(
     options: dict[str, object], said: str
 ) -> None:
     assert refusal("pruner", "median", options).message == f"pruner 'median': {said}"
+
+
+def test_a_rule_of_an_algorithms_own_is_told_in_its_own_words() -> None:
+    said = refusal("pruner", "threshold", {"behind": {"5": "15"}}).message
+    assert said.startswith("pruner 'threshold': behind holds the distance '15'; allowed is a percentage such as 15%")
+    said = refusal("pruner", "threshold", {"lower": 3, "upper": 1.5}).message
+    assert said == "pruner 'threshold': lower is 3 and upper is 1.5; lower must be below upper"
 
 
 def test_a_dotted_name_is_a_module_outside(package: Path) -> None:

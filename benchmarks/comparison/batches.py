@@ -70,14 +70,22 @@ def output(command: Sequence[str]) -> str:
     return subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def run(jobs: Sequence[Job], file: Path, pythons: Mapping[str, str], data: Path | None, n_processes: int) -> int:
-    """Appends what each job finds to `file`. How many processes failed; what they said went to standard error."""
+def run(
+    jobs: Sequence[Job],
+    file: Path,
+    pythons: Mapping[str, str],
+    data: Path | None,
+    n_processes: int,
+    worker: str = "worker",
+) -> int:
+    """Appends what each job finds to `file`, in processes of that module here. How many of them failed; what they said
+    went to standard error."""
     lock, failed = Lock(), []
     batches = [list(batch) for _, batch in groupby(sorted(jobs), lambda job: (job.workers, job.problem, job.optimizer))]
 
     def search(batch: list[Job]) -> None:
         python = pythons.get(batch[0].optimizer, sys.executable)
-        command = [python, "-m", "comparison.worker", *([str(data)] if data else [])]
+        command = [python, "-m", f"comparison.{worker}", *([str(data)] if data else [])]
         asked = "".join(json.dumps(asdict(job)) + "\n" for job in batch)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as it:
             assert it.stdin

@@ -51,13 +51,13 @@ def start(problem: Problem, seed: int, n_trials: int, written: str, earlier: Seq
     sampler, _, settings = written.partition(":")
     if sampler == "auto":
         sampler = choose(problem.space, n_trials, problem.n_objectives).name
-    options = dict(_option(each) for each in settings.split(",")) if settings else {}
-    return Ours(registry.load("sampler", sampler, options, seed=seed), problem, seed, earlier)
+    return Ours(registry.load("sampler", sampler, options(settings), seed=seed), problem, seed, earlier)
 
 
-def _option(text: str) -> tuple[str, Any]:
-    key, _, value = text.partition("=")
-    return key, json.loads(value)
+def options(written: str) -> dict[str, Any]:
+    """Of `a=1,b=true,c=word`."""
+    pairs = (each.partition("=") for each in written.split(",") if each)
+    return {key: json.loads(value) if value[:1] in "-0123456789tf" else value for key, _, value in pairs}
 
 
 def running(number: int, suggestion: Suggestion) -> Trial:

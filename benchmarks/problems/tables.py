@@ -93,11 +93,14 @@ class Surrogate:
         self._weights = dict(np.load(folder / "lcbench" / "lcbench_surrogate.npz", allow_pickle=False))
         self._tasks = json.loads((folder / "lcbench" / "encoding.json").read_text())["OpenML_task_id"]
 
-    def __call__(self, task: str, epoch: int, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def __call__(
+        self, task: str, epoch: int | npt.NDArray[np.float64], X: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
         """What was measured (n, 6): seconds, validation accuracy in percent, cross entropy and balanced accuracy, test
-        cross entropy and balanced accuracy; for the rows of X (n, 7), the parameters in the order of LCBENCH_SPACE."""
+        cross entropy and balanced accuracy; for the rows of X (n, 7), the parameters in the order of LCBENCH_SPACE, all
+        after one epoch or each after its own (n,)."""
         W = self._weights
-        inputs = np.column_stack([np.full(len(X), float(epoch)), X])
+        inputs = np.column_stack([np.full(len(X), epoch, dtype=np.float64), X])
         inputs[:, W["cin_log"]] = np.log(inputs[:, W["cin_log"]] + 1e-12)
         inputs = (inputs - W["cin_sub"]) / W["cin_div"]
         embedded = np.tile(W["embds_fct.0.weight"][self._tasks[task]], (len(X), 1))

@@ -1,7 +1,8 @@
 """Boosting, a support vector machine or a random forest on scikit-learn's breast cancer data (569 cases, 30 features).
 
 The program needs nothing of sweeprun: it takes arguments, and after each fold of a cross-validation it prints a line of
-JSON with the means over the folds so far. Alone: `python train.py --model=svm --svm_c=3`. In a sweep: see sweep.yaml.
+JSON with the means over the folds so far and with what this fold gave. Alone: `python train.py --model=svm --svm_c=3`.
+In a sweep: see sweep.yaml.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def main() -> None:
         model = build_model(arguments).fit(x[training], y[training])
         for name, seen in scores.items():
             seen.append(get_scorer(name)(model, x[held_out], y[held_out]))
-        print(json.dumps({"fold": fold} | {name: fmean(seen) for name, seen in scores.items()}), flush=True)
+        means = {name: fmean(seen) for name, seen in scores.items()}
+        own = {f"fold_{name}": seen[-1] for name, seen in scores.items()}
+        print(json.dumps({"fold": fold} | means | own), flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from sweeprun.errors import ExitCode, StoreError
 from sweeprun.launch.devices import Device, cores, open_nvml, visible
 from sweeprun.launch.leases import lease_directory
 from sweeprun.run import command
-from sweeprun.store import durable
+from sweeprun.store import checkpoints, durable
 from sweeprun.store.filesystem import file_system, self_test
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json
@@ -132,6 +132,7 @@ def _body(disk: Disk, devices: list[tuple[Device, bool]], sweep: Sweep | None) -
         "lease_directory": str(lease_directory()),
         "damaged": [] if sweep is None else [trial.number for trial in sweep.trials() if trial.damaged],
         "strangers": [] if sweep is None else [str(path) for path in sweep.strangers],
+        "checkpoint_bytes": 0 if sweep is None else sum(_checkpoints(sweep)),
     }
 
 
@@ -160,4 +161,12 @@ def _damage(sweep: Sweep) -> list[tuple[str, str]]:
     trials = sweep.trials()
     said = [("damaged", f"trial {trial.number}: {trial.why}") for trial in trials if trial.damaged]
     said += [("stranger", f"{path} does not belong here") for path in sweep.strangers]
-    return said or [(sweep.name, f"{len(trials)} trials, all readable; nothing that does not belong here")]
+    said = said or [(sweep.name, f"{len(trials)} trials, all readable; nothing that does not belong here")]
+    sizes = _checkpoints(sweep)
+    return [*said, ("checkpoints", f"{sum(sizes) / 2**20:.1f} MiB, of {len(sizes)} trials")]
+
+
+def _checkpoints(sweep: Sweep) -> list[int]:
+    """The bytes of each that is there."""
+    sizes = (checkpoints.n_bytes(sweep.layout, trial) for trial in sweep.trials())
+    return [size for size in sizes if size]

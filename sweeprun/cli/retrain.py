@@ -11,6 +11,7 @@ from pathlib import Path
 from sweeprun.cli.view import unsafe
 from sweeprun.macros import GIVEN, VARIABLE, unescaped
 from sweeprun.run import command, wandb
+from sweeprun.run.fidelity import Fidelity, handed_over
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
@@ -68,7 +69,7 @@ def arguments(sweep: Sweep, trial: Trial) -> list[str]:
     style = sweep.resolved["args"]
     if style == "file":
         return [str(runs.files(sweep.layout, trial).params)]
-    return command.arguments(trial.params, style)
+    return command.arguments(handed_over(Fidelity.of(sweep.resolved), trial), style)
 
 
 def survives_splitting(words: Iterable[str]) -> bool:

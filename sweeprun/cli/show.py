@@ -74,7 +74,7 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
         limit = f", beyond its limit: {within(beyond[name])}" if name in beyond else ""
         yield name, f"{short(trial.values[name])} at step {short(trial.step)}{limit}"
     if trial.last_step:
-        yield "steps", str(trial.last_step)
+        yield "steps", str(trial.last_step) + (f", to go to {trial.until}" if trial.until is not None else "")
     for number, run in enumerate(trial.runs, 1):
         lasted = "not over" if run.seconds is None else span(run.seconds)
         memory = f", {run.memory_bytes / 2**20:.0f} MiB" if run.memory_bytes else ""

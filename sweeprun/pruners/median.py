@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, final
+from typing import final
 
 from pydantic import Field
 
 from sweeprun.history import Floats, History, LossCurve
-from sweeprun.objective import Goal, Objective
+from sweeprun.pruners._standing import Compare, Direction, MetricName, Standing, without_a_number
 from sweeprun.pruners.base import Action, Pruner, Verdict
 from sweeprun.trials import Trial
 
@@ -27,13 +27,9 @@ class MedianPruner(Pruner):
         pruner: {name: median, warmup: 5}
     """
 
-    metric: str | None = Field(default=None, description="the metric that is compared; the first objective by default")
-    goal: Goal | None = Field(
-        default=None, description="minimize or maximize; by default the sweep's own for this metric, else minimize"
-    )
-    compare: Literal["best", "value"] = Field(
-        default="best", description="best: the best value so far of each trial; value: the value at the step"
-    )
+    metric: MetricName = None
+    goal: Direction = None
+    compare: Compare = "best"
     quantile: float = Field(
         default=0.5, gt=0, lt=1, description="the share of the others that a trial may be worse than"
     )
@@ -45,23 +41,22 @@ class MedianPruner(Pruner):
     def verdict(self, trial: Trial, history: History) -> Verdict:
         metric = history.metric(self.metric, self.goal)
         curve = history.curve(trial, metric)
-        if curve.diverged:
-            return Verdict(Action.STOP, f"{metric.name} is NaN at step {trial.curve.steps[-1]}")
+        unjudged = without_a_number(trial, metric, curve)
+        if unjudged is not None:
+            return unjudged
         spared = self._spared(trial, curve)
         if spared:
             return Verdict(Action.CONTINUE, spared)
-        step, best = int(curve.steps[-1]), self.compare == "best"
-        others = history.others(trial, metric, step, best)
-        if len(others) < self.min_trials:
-            return Verdict(Action.CONTINUE, f"{len(others)} others at step {step}, {self.min_trials} are needed")
-        return self._compared(metric, step, float((curve.best if best else curve.losses)[-1]), others)
+        standing = Standing.of(trial, history, metric, self.compare)
+        if len(standing.others) < self.min_trials:
+            few = f"{len(standing.others)} others at step {standing.step}, {self.min_trials} are needed"
+            return Verdict(Action.CONTINUE, few)
+        return self._compared(standing)
 
     def _spared(self, trial: Trial, curve: LossCurve) -> str:
         """Why no comparison is due, whatever the others did; empty where one is."""
         if trial.number < self.startup:
             return f"one of the first {self.startup} trials"
-        if not len(curve.steps):
-            return "nothing reported yet"
         step = int(curve.steps[-1])
         if step < self.warmup:
             return f"step {step}, comparisons begin at step {self.warmup}"
@@ -73,13 +68,13 @@ class MedianPruner(Pruner):
     def _period(self, step: int) -> int:
         return (step - self.warmup) // self.interval
 
-    def _compared(self, metric: Objective, step: int, own: float, others: Floats) -> Verdict:
-        bar = _quantile(others, self.quantile)
-        worse = own > bar
+    def _compared(self, standing: Standing) -> Verdict:
+        bar = _quantile(standing.others, self.quantile)
+        worse = standing.own > bar
         what = "median" if self.quantile == 0.5 else f"{self.quantile:g} quantile"
         reason = (
-            f"{metric.name} {metric.value(own):.6g} at step {step} is {'worse' if worse else 'no worse'}"
-            f" than the {what} {metric.value(bar):.6g} of {len(others)} others"
+            f"{standing} is {'worse' if worse else 'no worse'} than the {what} {standing.metric.value(bar):.6g}"
+            f" of {len(standing.others)} others"
         )
         return Verdict(Action.STOP if worse else Action.CONTINUE, reason)
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 from sweeprun import seeds
 from sweeprun.history import History
+from sweeprun.pruners.base import Demotion
 from sweeprun.run.ledger import Ledger
-from sweeprun.run.outcome import Outcome, ended, lost, retried
+from sweeprun.run.outcome import Outcome, arrival, ended, lost, retried
 from sweeprun.run.plan import Plan
 from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
 from sweeprun.store.liveness import Observer
-from sweeprun.store.sweep import NumberTaken, Sweep
+from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
 from sweeprun.trials import Reason, Run, Trial, TrialState
 
 
@@ -42,14 +43,15 @@ class Claims:
                 if trial.number in running or self._ledger.owes(trial.number):
                     continue
                 if trial.state is TrialState.RUNNING:
-                    claimed = self._orphan(trial, first)
+                    claimed = self._orphan(trial, first, history)
                 elif trial.state is TrialState.WAITING:
                     claimed = self._ledger.claim(trial, Reason.RESUMED if trial.run else Reason.NEW, trial.why)
                 else:
                     continue
                 if claimed is not None:
                     return claimed
-            return self._new(history, may_create)
+            promoted, history = self._promoted(history)
+            return promoted or self._new(history, may_create)
 
     def orphaned(self, trials: Iterable[Trial], running: Container[int]) -> bool:
         """Whether one of `trials` runs and has nobody who sees to it."""
@@ -66,7 +68,7 @@ class Claims:
                 why = "nothing is started any more"
                 self._ledger.settle(never_ran, Outcome(TrialState.WAITING, why, reason=Reason.REQUEUED))
             elif (left := self._remains(trial, first)) is not None:
-                self._ledger.settle(left.trial, self._verdict(left))
+                self._ledger.settle(left.trial, self._verdict(left, history))
 
     def _forsaken(self, trial: Trial, running: Container[int]) -> bool:
         if trial.state is not TrialState.RUNNING or trial.number in running or self._ledger.owes(trial.number):
@@ -76,24 +78,40 @@ class Claims:
     def _remains(self, trial: Trial, first: int | None) -> Remains | None:
         return remains(self._sweep.layout, trial, self._observer, self._plan.reporting, first)
 
-    def _orphan(self, trial: Trial, first: int | None) -> Trial | None:
+    def _orphan(self, trial: Trial, first: int | None, history: History) -> Trial | None:
         if trial.worker == self._worker:  # created or claimed in vain: the disk refused after the name was taken
             return trial
         left = self._remains(trial, first)
         if left is None:
             return None
-        outcome = self._verdict(left)
+        outcome = self._verdict(left, history)
         if outcome.state is not TrialState.WAITING or left.end is not None:
             self._ledger.settle(left.trial, outcome)
             return None
         said = records.left(left.trial) | {"counts": records.DEATH}
         return self._ledger.claim(left.trial, Reason.TAKEN_OVER, "its worker died", **said)
 
-    def _verdict(self, left: Remains) -> Outcome:
+    def _verdict(self, left: Remains, history: History) -> Outcome:
+        arrived = arrival(self._plan.pruner, left.trial, history)
         if left.end is None:
-            return lost(left.trial)
-        outcome = ended(left.end, None, left.trial, left.traces)
+            return lost(left.trial, arrived)
+        outcome = ended(left.end, None, left.trial, left.traces, arrived)
         return retried(outcome, left.trial, self._plan.retry)
+
+    def _promoted(self, history: History) -> tuple[Trial | None, History]:
+        """A paused trial that is ours now and goes on to its next rung, None where none is to; and what is known then.
+        Those that are to end before are pruned."""
+        while (decided := self._plan.promotion(history)) is not None:
+            trial = history.trials[decided.trial]
+            claimed = None
+            if isinstance(decided, Demotion):
+                self._ledger.prune(trial, decided.reason)
+            else:
+                claimed = self._ledger.claim(trial, Reason.PROMOTED, decided.reason, until=decided.until)
+            if claimed is not None or self._ledger.trouble is not None:
+                return claimed, history
+            history = history.advance(self._sweep.trials())
+        return None, history
 
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
         while may_create(history):
@@ -114,8 +132,9 @@ class Claims:
                 parent=suggestion.parent,
                 worker=self._worker,
             )
+            donor = None if suggestion.parent is None else history.trials[suggestion.parent]
             try:
-                return self._ledger.create(trial) or Nothing()
-            except NumberTaken:
+                return self._ledger.create(trial, donor) or Nothing()
+            except (NumberTaken, Superseded):
                 history = history.advance(self._sweep.trials())
         return Nothing()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
 from sweeprun.launch.devices import cores
 from sweeprun.macros import around
 from sweeprun.run import command, wandb
+from sweeprun.run.fidelity import Fidelity, handed_over
 from sweeprun.run.live import Live
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
-from sweeprun.store import durable, runs
-from sweeprun.store.layout import RunFiles
+from sweeprun.store import checkpoints, durable, runs
+from sweeprun.store.layout import Layout, RunFiles
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial
 
@@ -27,17 +29,20 @@ def prepare(
 ) -> tuple[Job, Live]:
     """Make ready what a run of `trial` needs on disk. Raises StoreError; nothing is started then."""
     with durable.writing(sweep.layout.trial(trial.number)):
-        files, checkpoint = runs.prepare(sweep.layout, trial)
+        params = handed_over(plan.fidelity, trial)
+        if plan.fidelity is not None:
+            _forget_level(sweep.layout, trial, plan.fidelity)
+        files, checkpoint = runs.prepare(sweep.layout, replace(trial, params=params))
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
-        protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(trial, progress)
+        protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(plan, trial, progress)
         environment = _environment(plan, lease, executor.slots, protocol)
         if plan.reporting.source.kind == "wandb":
-            environment = wandb.hand_over(files, plan.declared, trial.params, environment)
+            environment = wandb.hand_over(files, plan.declared, params, environment)
         named = around(os.environ, protocol)
-        argv = command.argv(plan.command, trial.params, plan.args, named)
+        argv = command.argv(plan.command, params, plan.args, named)
         said = {
             "uid": trial.uid,
-            "argv": command.argv(plan.command, trial.params, plan.args),
+            "argv": command.argv(plan.command, params, plan.args),
             "program": shutil.which(argv[0], path=environment["PATH"]),
             "cwd": str(plan.workdir),
             "env": {name: value for name, value in environment.items() if name.startswith(_RECORDED)} | dict(plan.env),
@@ -76,9 +81,24 @@ def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint:
     }
 
 
-def _where_known(trial: Trial, progress: Progress) -> dict[str, str]:
-    """How far the run is to go, and what it calls its first step: each where it is known."""
-    known = {"SWEEPRUN_UNTIL": trial.until, "SWEEPRUN_STEP_FIRST": progress.first}
+def _forget_level(layout: Layout, trial: Trial, fidelity: Fidelity) -> None:
+    """Discard what the trial saved in a run of another level: a level is begun from the beginning."""
+    for run in range(trial.run, 0, -1):
+        if layout.checkpoint(trial.number, run).is_dir():
+            given = runs.read_json(RunFiles(layout.run(trial.number, run)).params) or {}
+            if given.get(fidelity.name) != fidelity.params(trial)[fidelity.name]:
+                checkpoints.discard(layout, replace(trial, run=run))
+            return
+
+
+def _where_known(plan: Plan, trial: Trial, progress: Progress) -> dict[str, str]:
+    """How far the run is to go, what it calls its first step, and at which step its trial began if not at the first:
+    each where it is known. A level is run to its end."""
+    known = {
+        "SWEEPRUN_UNTIL": trial.until if plan.fidelity is None else None,
+        "SWEEPRUN_STEP_FIRST": progress.first,
+        "SWEEPRUN_FROM_STEP": trial.from_step or None,
+    }
     return {name: str(value) for name, value in known.items() if value is not None}
 
 

@@ -37,6 +37,7 @@ class Ledger:
     def __init__(self, sweep: Sweep, worker: str, log: Path, clock: Callable[[], float]):
         self._sweep, self._worker, self._log, self._clock = sweep, worker, log, clock
         self._owed: list[tuple[Trial, Outcome]] = []
+        self._untold: list[Settled] = []
         self._wait_s, self._next_try = FIRST_WAIT_S, 0.0
         self._since: float | None = None
         self.trouble: StoreError | None = None
@@ -55,10 +56,11 @@ class Ledger:
         """Whether something about trial `number` is still to be said."""
         return any(trial.number == number for trial, _ in self._owed)
 
-    def create(self, trial: Trial) -> Trial | None:
-        """Create and claim `trial`; None where the disk refuses. Raises NumberTaken."""
+    def create(self, trial: Trial, donor: Trial | None) -> Trial | None:
+        """Create and claim `trial`, with a copy of the checkpoint of its `donor`; None where the disk refuses. Raises
+        NumberTaken, and Superseded where the donor has moved."""
         try:
-            created = self._sweep.create_trial(trial, TrialState.RUNNING, self._log)
+            created = self._sweep.create_trial(trial, TrialState.RUNNING, self._log, donor)
         except StoreError as error:
             self.refused(error)
             return None
@@ -80,6 +82,18 @@ class Ledger:
         self.accepted()
         return claimed
 
+    def prune(self, trial: Trial, why: str) -> None:
+        """End a paused trial, unless another worker was first or the disk refuses."""
+        try:
+            now = self._sweep.advance(trial, TrialState.PRUNED, why, self._log, worker=self._worker)
+        except Superseded:
+            return
+        except StoreError as error:
+            self.refused(error)
+            return
+        self.accepted()
+        self._untold.append(Settled(now, Outcome(TrialState.PRUNED, why), kept=True))
+
     def settle(self, trial: Trial, outcome: Outcome) -> None:
         """Say what became of `trial`, which holds what it reached. A failure that a refusing disk may have caused does
         not count: the trial is run again."""
@@ -88,8 +102,9 @@ class Ledger:
         self._owed.append((replace(trial, failure=outcome.failure), outcome))
 
     def said(self, last: bool = False) -> list[Settled]:
-        """Write what is owed, as far as the disk takes it; `last`: there will be no other chance."""
-        settled: list[Settled] = []
+        """Write what is owed, as far as the disk takes it; `last`: there will be no other chance. What was pruned since
+        is among it."""
+        settled, self._untold = self._untold, []
         if self.trouble is not None and self._clock() < self._next_try and not last:
             return settled
         while self._owed:

@@ -22,6 +22,18 @@ _UNASKED: Mapping[str, tuple[Request, str]] = {
 }
 
 
+LEAVING_S = 1.0  # for a program that knows how far it was to go
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The run has come as far as it was to go, at `step` and that time; what is to be asked of it if it stays."""
+
+    request: tuple[Request, str]
+    step: int
+    at: float
+
+
 @dataclass(slots=True)
 class Live:
     """A run of a trial, from the order to start it to its end. Times are on the worker's monotonic clock.
@@ -36,6 +48,7 @@ class Live:
     started: float
     heard: float
     request: tuple[Request, str] | None = None
+    arrived: Arrived | None = None
     owned: bool = True
     trial: Trial = field(init=False)
     _start_took_s: float = 0.0
@@ -86,6 +99,16 @@ class Live:
             return "prune", "sweeprun stop --trial was typed"
         return None
 
+    def arrive(self, request: Request, why: str, now: float) -> None:
+        """Note that the run has come as far as it was to go."""
+        self.arrived = self.arrived or Arrived((request, why), self.trial.last_step, now)
+
+    def outstayed(self, now: float) -> tuple[Request, str] | None:
+        """What to ask of a run that has come as far as it was to go, and has not left by itself."""
+        if self.arrived is None or (self.trial.last_step == self.arrived.step and now < self.arrived.at + LEAVING_S):
+            return None
+        return self.arrived.request
+
     def _silent_s(self, now: float) -> float:
         """For how long neither metrics nor logs have grown."""
         size = _total_bytes((self.files.stdout, self.files.stderr))
@@ -95,6 +118,8 @@ class Live:
 
     def over(self, end: Ended | None, now: float) -> Trial:
         """The trial with what its run cost; None: it never ran."""
+        if end is not None and end.code == 0:
+            self.trial = self.progress.ended(self.record)
         run = Run(self.trial.runs[-1].started, 0.0)
         if end is not None:
             # A dead launcher tells no times.
@@ -105,7 +130,7 @@ class Live:
 
     def traces(self) -> Traces:
         """What the run left behind."""
-        return traces(self.progress, self.reader, self.files, self.trial, self.trial.last_step > self.record.last_step)
+        return traces(self.progress, self.reader, self.files, self.trial, self.progress.moved)
 
 
 def _total_bytes(paths: Iterable[Path]) -> int:

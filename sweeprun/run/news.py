@@ -36,6 +36,11 @@ class News:
             yield Event("notice", said={"text": text})
         self._noted[about] = text or ""
 
+    def once(self, about: str, text: str | None) -> Iterator[Event]:
+        """Says what there is to say `about` one thing, the first time that there is something."""
+        if text is not None and about not in self._noted:
+            yield from self.noted(about, text)
+
     def halting(self, halt: Reached | None) -> Iterator[Event]:
         """Says why running trials will be the last; that all are begun is no news."""
         return self.noted("halt", halt.why if halt is not None and halt.key != "trials" else None)

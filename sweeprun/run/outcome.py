@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
+from sweeprun.history import History
+from sweeprun.pruners.base import AFTER, Pruner
 from sweeprun.store import records
 from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
@@ -18,7 +20,9 @@ MAX_EMPTY_PREEMPTIONS = 3
 PREEMPTED = {75: "exit code 75", 143: "SIGTERM from outside"}  # 75 is EX_TEMPFAIL, 143 how a shell reports SIGTERM
 SHELL_SIGKILL = 137  # how a shell reports it
 
-Request = Literal["prune", "preempt", "nan", "timeout", "hang", "drop"]
+Request = Literal["prune", "pause", "finish", "preempt", "nan", "timeout", "hang", "drop"]
+
+_ASKED = {"prune": TrialState.PRUNED, "pause": TrialState.PAUSED, "finish": TrialState.COMPLETE}
 
 _GPU_OOM = re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED")
 _HOST_OOM = re.compile(r"^([\w.]+\._Array)?MemoryError\b|[Cc]annot allocate memory|can't allocate memory")
@@ -59,18 +63,23 @@ class Retry:
     on: tuple[str, ...] = ()
 
 
-def ended(end: Ended, request: tuple[Request, str] | None, trial: Trial, left: Traces) -> Outcome:
-    """What `end` means. `request` is what we asked of the run and why; `trial` holds what it reached."""
+def ended(
+    end: Ended, request: tuple[Request, str] | None, trial: Trial, left: Traces, arrived: Outcome | None = None
+) -> Outcome:
+    """What `end` means. `request` is what we asked of the run and why; `trial` holds what it reached; `arrived` is what
+    becomes of it as it has come as far as it was to go, see `arrival`."""
     if end.unkillable:
         return _failed(FailureClass.UNKILLABLE, "SIGKILL did not end it within 5 s; its device is not used again", end)
     if request is not None:  # it stands even where the launcher died over it: nothing of the trial lives any more
-        return _requested(*request, end, left.stderr)
+        return arrived if arrived and request[0] == "preempt" else _requested(*request, end, left.stderr)
     if end.launcher_lost:
-        return _after_death(trial, "its launcher died")
+        return arrived or _after_death(trial, "its launcher died")
     if end.code in PREEMPTED or end.signal == "SIGTERM":
-        return _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"), left.progressed)
+        return arrived or _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"), left.progressed)
     if end.code != 0:
         return _crashed(end, left.stderr)
+    if arrived:
+        return arrived
     if left.missing:
         return _failed(FailureClass.NO_METRIC, f"it ended well and {left.missing}", end, left.stderr)
     return Outcome(TrialState.COMPLETE, _leftovers(end))
@@ -84,9 +93,17 @@ def not_spawned(failure: SpawnFailed) -> Outcome:
     return Outcome(TrialState.FAILED, message, Failure(FailureClass.SPAWN, message))
 
 
-def lost(trial: Trial) -> Outcome:
+def arrival(pruner: Pruner, trial: Trial, history: History) -> Outcome | None:
+    """What becomes of a trial that has come as far as it was to go, whoever ends it; None where it has not."""
+    if trial.until is None or trial.last_step < trial.until:
+        return None
+    verdict = pruner.verdict(trial, history)
+    return Outcome(AFTER[verdict.action], verdict.reason) if verdict.stop else None
+
+
+def lost(trial: Trial, arrived: Outcome | None = None) -> Outcome:
     """What the death of a trial's worker means: again, until it has happened too often."""
-    return _after_death(trial, "its worker died")
+    return arrived or _after_death(trial, "its worker died")
 
 
 def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
@@ -99,8 +116,8 @@ def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
 
 
 def _requested(request: Request, why: str, end: Ended, stderr: Sequence[str]) -> Outcome:
-    if request == "prune":
-        return Outcome(TrialState.PRUNED, why)
+    if request in _ASKED:
+        return Outcome(_ASKED[request], why)
     if request in ("preempt", "drop"):
         return Outcome(TrialState.WAITING, why, reason=Reason.PREEMPTED)
     return _failed(FailureClass(request), why, end, stderr)

@@ -1,11 +1,15 @@
-"""What a program said in place of an objective, and how to have it read."""
+"""What a program said in place of an objective, and how to have it read; or in place of what its pruner goes by."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeprun import registry
 from sweeprun.errors import near
+from sweeprun.history import History
+from sweeprun.pruners.base import Pruner
 from sweeprun.run.outcome import Traces
 from sweeprun.run.printed import propose
 from sweeprun.run.progress import Progress, Reporting
@@ -16,7 +20,7 @@ from sweeprun.store.matches import plain
 from sweeprun.store.metrics import JsonObjects, Reader
 from sweeprun.store.table import newest, place
 from sweeprun.store.tail import last_lines
-from sweeprun.trials import Trial
+from sweeprun.trials import Trial, TrialState
 
 STDERR_LINES = 20  # kept with a trial
 _LOOKED_AT = 200  # lines of a log
@@ -26,9 +30,33 @@ _LONGEST = 100  # characters of a line that is quoted
 
 def traces(progress: Progress, reader: Reader, files: RunFiles, trial: Trial, progressed: bool) -> Traces:
     """What a run left behind that reached `trial`."""
-    absent = next((each.name for each in progress.reporting.objectives if each.name not in trial.values), None)
+    absent = next((each.name for each in progress.reporting.objectives if each.name not in progress.values), None)
     missing = "" if absent is None else _missing(absent, progress, reader, files, trial)
     return Traces(progressed, last_lines(files.stderr, STDERR_LINES), missing)
+
+
+def unheard(pruner: Pruner, history: History) -> str | None:
+    """That no trial has reported the metric which `pruner` names, so that none is stopped; None where there is no such
+    thing to say, or none yet: one trial has to be through a step, or complete. Without a name it is an objective, and
+    the end of a trial tells of those."""
+    metric = getattr(pruner, "metric", None)
+    if metric is None or any(metric in trial.curve.values or metric in trial.values for trial in history.trials):
+        return None
+    silent = next((trial for trial in history.trials if _is_through_a_step(trial) and trial.values), None)
+    if silent is None:
+        return None
+    said = f"pruner {registry.name_of(pruner)} goes by {metric!r}, which no trial has reported yet, and stops none"
+    return f"{said}; trial {silent.number} {_instead(metric, silent.values)}"
+
+
+def _is_through_a_step(trial: Trial) -> bool:
+    return len(trial.curve.steps) >= (1 if trial.state is TrialState.COMPLETE else 2)
+
+
+def _instead(metric: str, names: Collection[str]) -> str:
+    """What was reported in place of `metric`, with the nearest."""
+    hint = near(metric, names)
+    return f"reported {', '.join(sorted(names))}" + (f"; {hint}" if hint else "")
 
 
 def _missing(objective: str, progress: Progress, reader: Reader, files: RunFiles, trial: Trial) -> str:
@@ -67,7 +95,8 @@ class Silence:
 
     def told(self) -> str:
         """What there was instead, and how it would be read: for the end of a sentence."""
-        said, elsewhere = self._reported() if self.names else self._silent(), self._elsewhere()
+        said = f"it {_instead(self.metric, self.names)}" if self.names else self._silent()
+        elsewhere = self._elsewhere()
         if elsewhere is not None:
             return f"{said}, but it {elsewhere}"
         if self.names or self.reporting.source.kind in ("csv", "wandb"):
@@ -75,10 +104,6 @@ class Silence:
         if self.reporting.source.kind == "regex":
             return f"{said}; {self._last_words()}"
         return f"{said}: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
-
-    def _reported(self) -> str:
-        hint = near(self.metric, self.names)
-        return f"it reported {', '.join(sorted(self.names))}" + (f"; {hint}" if hint else "")
 
     def _silent(self) -> str:
         source = self.reporting.source

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sweeprun import registry, seeds
 from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners.base import Pruner
+from sweeprun.pruners._rungs import length_of
+from sweeprun.pruners.base import Demotion, Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
+from sweeprun.run.fidelity import Fidelity
+from sweeprun.run.keeping import Keep
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
 from sweeprun.samplers import auto
-from sweeprun.samplers.base import Sampler
+from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
@@ -27,6 +32,8 @@ from sweeprun.store import earlier
 from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Suggestion, Trial
+
+_N_LOOKED_AT = 32  # configurations
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Plan:
     earlier: Earlier
     sampler: Sampler
     pruner: Pruner
+    fidelity: Fidelity | None
     needs_curves: bool
     seed: int
     budget: budget.Budget
@@ -57,6 +65,7 @@ class Plan:
     grace_s: float
     stop_signal: int
     store_patience_s: float
+    keep: Keep
     resources: Resources
     n_edits: int
 
@@ -72,8 +81,14 @@ class Plan:
     def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
-        pruner = _loaded(file, "pruner", file.pruner)
+        sampler: Sampler = _loaded(file, "algorithm", _algorithm(file))
+        pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
+        _check_length(file, getattr(pruner, "length", None))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
+        limits, is_population = budget.Budget.of(resolved["budget"], forgiven), isinstance(sampler, Pruner)
+        if is_population:
+            _check_population(file, getattr(sampler, "members", None), len(given))
+            limits = replace(limits, trials=None)  # how many trials it has follows from how far its members go
         return cls(
             command=file.command,
             args=file.args,
@@ -83,13 +98,14 @@ class Plan:
             space=file.space,
             declared=resolved["parameters"],
             objectives=file.objectives,
-            given=all_given(file, known.sweeps),
+            given=given,
             earlier=known,
-            sampler=_loaded(file, "algorithm", settled(file).algorithm),
+            sampler=sampler,
             pruner=pruner,
+            fidelity=Fidelity.of(resolved),
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
-            budget=budget.Budget.of(resolved["budget"], forgiven),
+            budget=limits,
             retry=Retry(file.retry.max, file.retry.on),
             trial_wall_s=file.budget.trial_wall,
             no_progress_s=file.budget.no_progress,
@@ -97,6 +113,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
+            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, is_population),
             resources=_resources(file),
             n_edits=n_edits,
         )
@@ -106,13 +123,19 @@ class Plan:
         known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
         return History(self.space, self.objectives, trials, earlier=known)
 
+    def promotion(self, history: History) -> Promotion | Demotion | None:
+        """The paused trial that goes on, or ends, before a new one is begun; None where there is none."""
+        return self.pruner.promotion(history) if isinstance(self.pruner, Promoter) else None
+
     def suggest(self, history: History) -> Suggestion | None:
-        """The configuration of the next trial: one of those that are run first, then what the algorithm suggests.
+        """The configuration of the next trial: one of those that are run first, then what the algorithm suggests; and
+        how far it goes at first.
 
         None: nothing more. The same in every process.
         """
         given = next_given(self.given, history, seeds.generator(self.seed, history.number))
-        return given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
+        suggestion = given or self.sampler.suggest(history, seeds.generator(self.seed, history.number))
+        return suggestion and staged(suggestion, self.pruner, history)
 
 
 def auto_choice(file: SweepFile) -> auto.Choice:
@@ -122,12 +145,43 @@ def auto_choice(file: SweepFile) -> auto.Choice:
 
 
 def settled(file: SweepFile) -> SweepFile:
-    """`file` with `algorithm: auto` replaced by what it chooses: once, when a sweep is created."""
+    """`file` with what it leaves open decided: once, when a sweep is created."""
+    return file.model_copy(update={"algorithm": _algorithm(file)})
+
+
+def _algorithm(file: SweepFile) -> Named:
+    """What `algorithm: auto` chooses."""
     if file.algorithm.name != "auto":
-        return file
+        return file.algorithm
     choice = auto_choice(file)
-    named = Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
-    return file.model_copy(update={"algorithm": named})
+    return Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
+
+
+def _pruner(file: SweepFile) -> Named:
+    """Where a parameter is raised its values are the rungs; where the program does not continue from its checkpoint,
+    asha pauses nobody."""
+    if file.fidelity is not None:
+        [(name, levels)] = file.fidelity.items()
+        beside = next((key for key in ("min", "max", "length", "rungs", "mode") if key in file.pruner.options), None)
+        if beside is not None:
+            message = f"pruner {file.pruner.name} must not have {beside} where fidelity.{name} says the rungs"
+            raise file.placed(SweepFileError(message), "pruner", beside)
+        rungs = list(range(1, len(levels) + 1))
+        return Named(name=file.pruner.name, **{**file.pruner.options, "rungs": rungs})
+    if file.pruner.name != "asha" or file.resumes is not False:
+        return file.pruner
+    return Named(name="asha", **{"mode": "stop", **file.pruner.options})
+
+
+def _check_length(file: SweepFile, length: str | None) -> None:
+    """Raises SweepFileError where the parameter that says how long a trial is may be missing or no number."""
+    if length is None:
+        return
+    try:
+        for i in range(_N_LOOKED_AT):
+            length_of(file.space.sample(np.random.default_rng(i)), length)
+    except SweepFileError as error:
+        raise file.placed(error, "pruner", "length") from None
 
 
 def _time(file: SweepFile, algorithm: str) -> dict[str, float]:
@@ -142,8 +196,33 @@ def _resources(file: SweepFile) -> Resources:
     return Resources(said.slots, said.gpus, said.gpu_memory, said.cpus)
 
 
-def _loaded(file: SweepFile, key: str, named: Named) -> Any:
+def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
     try:
-        return registry.load("pruner" if key == "pruner" else "sampler", named.name, named.options, file.seed)
+        own = own_pruner(sampler, file.algorithm.name, file.pruner.name)
+    except SweepFileError as error:
+        raise file.placed(error, "pruner") from None
+    pruner: Pruner = own or _loaded(file, "pruner", _pruner(file))
+    return pruner
+
+
+def _check_population(file: SweepFile, members: int | None, n_given: int) -> None:
+    """Raises SweepFileError where the file says what an algorithm that decides how far trials go cannot do."""
+    name = file.algorithm.name
+    if file.budget.trials is not None and members is not None and file.budget.trials != members:
+        message = f"budget.trials is the number of members with the algorithm {name}, and that is said to be {members}"
+        raise file.placed(SweepFileError(message, hint="leave one of them out"), "budget")
+    if members is not None and n_given > members:
+        message = f"there are {n_given} configurations to run first, and only {members} members"
+        hint = f"algorithm: {{name: {name}, members: {n_given}, ...}}"
+        raise file.placed(SweepFileError(message, hint=hint), "warm_start")
+    if file.resumes is False:
+        message = f"the algorithm {name} has trials go on from checkpoints, which this program does not"
+        raise file.placed(SweepFileError(message, hint="algorithm: gp"), "resumes")
+
+
+def _loaded(file: SweepFile, key: str, named: Named) -> Any:
+    kind: registry.Kind = "pruner" if key == "pruner" else "sampler"
+    try:
+        return registry.load(kind, named.name, named.options, file.seed, file.budget.trials)
     except SweepFileError as error:
         raise file.placed(error, key) from None

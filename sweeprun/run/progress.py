@@ -12,7 +12,7 @@ from sweeprun.reported import MAX_STEP, Reduce, Reported
 from sweeprun.run.source import JSON_FILE, Source
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Reader, Row
-from sweeprun.trials import Measurement, Params, Trial
+from sweeprun.trials import Curve, Measurement, Params, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Reporting:
     """How rows of metrics are understood: the sweep file's part in it.
 
     `objectives` are one or more; `tracked` are the metrics whose curves are kept; `rungs` are steps that thinning must
-    not drop; `first` is what the program calls its first step, 0 or 1, where the file says it.
+    not drop; `first` is what the program calls its first step, 0 or 1, where the file says it; `by_level`: a step of a
+    trial is a level of fidelity, and what the program counts are steps within one.
     """
 
     objectives: tuple[Objective, ...]
@@ -31,6 +32,7 @@ class Reporting:
     derived: Mapping[str, Expression] = field(default_factory=dict)
     rungs: frozenset[int] = frozenset()
     source: Source = JSON_FILE
+    by_level: bool = False
 
     @classmethod
     def of(cls, resolved: Mapping[str, Any], also: Sequence[str] = ()) -> Reporting:
@@ -48,6 +50,7 @@ class Reporting:
             tracked=tuple(dict.fromkeys([*(objective.name for objective in objectives), *also])),
             derived={each["name"]: Expression.parse(each["expr"]) for each in metrics if each["expr"] is not None},
             source=source,
+            by_level=resolved["fidelity"] is not None,
         )
 
     @property
@@ -86,7 +89,8 @@ class Reporting:
 class Progress:
     """What the rows of a trial's runs say, taken in one by one.
 
-    A later run replaces all steps from its first step on. `first` is what the program calls its first step, 0 or 1;
+    A later run replaces all steps from its first step on. What is reported of steps that a segment was born with says
+    nothing of its own parameters, and does not count. `first` is what the program calls its first step, 0 or 1;
     None until it is known. `continues`: the run found a checkpoint; it tells whether a program that names no steps, or
     has them counted in each of its runs, begins again at 1.
     """
@@ -95,10 +99,11 @@ class Progress:
         self.reporting = reporting
         self.first = trial.first if trial.first is not None else first
         self.names: set[str] = set()
-        self._reported = Reported(
-            trial, reporting.objective, reporting.tracked, reporting.derived, reporting.reduce, reporting.rungs
-        )
+        told = replace(trial, curve=Curve(), values={}, step=None, last_step=0) if reporting.by_level else trial
+        self._had = told.last_step
+        self._reported = _reported(reporting, told, reporting.reduce)
         self._params: Params = trial.params
+        self._from_step = trial.from_step
         self._continues, self._says_steps, self._before = continues, False, 0
         self._fresh = True
 
@@ -120,6 +125,8 @@ class Progress:
         if not values:
             return None
         step = self._finished(reported, values)
+        if 0 < step <= self._from_step:
+            return None
         if self._fresh:
             self._fresh = False
             self._reported.forget_from(step)
@@ -131,9 +138,30 @@ class Progress:
         return Measurement(step, values, seconds)
 
     def trial(self, trial: Trial) -> Trial:
-        """`trial` with what was reported so far."""
-        preemptions = 0 if self.last_step > trial.last_step else trial.preemptions
+        """`trial` with what was reported so far; of a level that is not finished nothing counts yet."""
+        if self.reporting.by_level:
+            return replace(trial, first=self.first)
+        preemptions = 0 if self.moved else trial.preemptions
         return replace(self._reported.trial(trial), preemptions=preemptions, first=self.first)
+
+    def ended(self, trial: Trial) -> Trial:
+        """`trial` with what was reported, now that its program has ended well: that finishes a level."""
+        whole = all(objective.name in self.values for objective in self.reporting.objectives)
+        if not self.reporting.by_level or not whole:
+            return self.trial(trial)
+        levels = _reported(self.reporting, trial, "last")
+        levels.note(trial.until or trial.last_step + 1, self.values)
+        return replace(levels.trial(trial), first=self.first)
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Those of the trial so far; where a step is a level, those of the level that it is at."""
+        return self._reported.values
+
+    @property
+    def moved(self) -> bool:
+        """Whether this run has come further than those before it."""
+        return self._reported.last_step > self._had
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
         """The number of finished steps that a row speaks of. A program that never names a step makes one with every
@@ -155,6 +183,11 @@ class Progress:
         rows = values, self._reported.newest[1]
         told, before = ({name for name in self.reporting.tracked if name in row} for row in rows)
         return bool(told) and (not before or not told.isdisjoint(before))
+
+
+def _reported(reporting: Reporting, trial: Trial, reduce: Reduce) -> Reported:
+    """What `trial` has reported as these settings understand it."""
+    return Reported(trial, reporting.objective, reporting.tracked, reporting.derived, reduce, reporting.rungs)
 
 
 def _step(value: float | None) -> int | None:

@@ -55,15 +55,15 @@ def _read(
     reader = reporting.reader(files, command)
     for row in reader.read(final=True):
         progress.add(row, 0.0)
-    reached = progress.trial(trial)
     exit_ = read_exit(files, trial)
+    reached = progress.ended(trial) if exit_ is not None and exit_.code == 0 else progress.trial(trial)
     started = trial.runs[-1].started
     written = (files.metrics, files.stdout, files.stderr, *reader.paths)
     seconds = _age(written, started) if exit_ is None else exit_.seconds
     memory_bytes = 0 if exit_ is None else exit_.memory_bytes
     run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, reader.n_skipped, reader.n_cut)
     end = exit_ if exit_ is not None and exit_.ended_by == "program" else None
-    left = traces(progress, reader, files, reached, reached.last_step > trial.last_step)
+    left = traces(progress, reader, files, reached, progress.moved)
     return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, left)
 
 

@@ -20,11 +20,13 @@ from sweeprun.run.claim import Claims, Nothing
 from sweeprun.run.events import Event
 from sweeprun.run.fence import Fence
 from sweeprun.run.halting import Halting, Switch
+from sweeprun.run.keeping import Keeping, unsaved
 from sweeprun.run.knowledge import Knowledge
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
-from sweeprun.run.outcome import Request, ended, retried
+from sweeprun.run.outcome import Request, arrival, ended, retried
+from sweeprun.run.overlooked import unheard
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import check_environment
 from sweeprun.run.spawning import Spawning
@@ -36,7 +38,6 @@ __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.2
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
-EXHAUSTED = "every configuration of the space has been tried"
 
 
 class Worker:
@@ -65,6 +66,7 @@ class Worker:
         self._live: dict[int, Live] = {}
         self._fenced = False
         self._n_settled = 0
+        self._untidy = True
         self._changed: str | None = None
         self.halt: Reached | None = None
         self._adopt(plan)
@@ -76,6 +78,7 @@ class Worker:
         self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
         self._known = Knowledge(self._sweep, plan, self._me)
         self._news = News(plan.objectives)
+        self._keeping = Keeping(self._sweep.layout, plan.keep)
         self._exhausted = False
         self._fruitless: History | None = None
 
@@ -91,16 +94,18 @@ class Worker:
                 yield from self._settle()
                 self._stay_seen()
                 self._refresh()
+                self._tidy()
                 yield from self._news.halting(self.halt if self._live else None)
                 yield from self._news.noted("lock", self._sweep.lock_trouble)
                 yield from self._news.noted("change", self._changed)
                 yield from self._news.noted("earlier", self.plan.earlier.damage)
+                yield from self._news.once("pruner", unheard(self.plan.pruner, self.history))
                 yield from self._watch()
                 self._enforce()
         finally:
             last_words = self._leave()
         yield from last_words
-        reason, why = (self.halt.key, self.halt.why) if self.halt else ("", EXHAUSTED)
+        reason, why = (self.halt.key, self.halt.why) if self.halt else ("", self.plan.sampler.exhausted)
         yield Event("sweep_finished", said={"reason": reason, "why": why})
 
     def wake(self) -> None:
@@ -141,7 +146,9 @@ class Worker:
             return self._ledger.trouble is not None and self._halting.impatient
         if self.halt is not None and self.halt.key != "trials":
             return not (self.halt.ends_sweep and self._claims.orphaned(self._known.underway, ()))
-        return (self.halt is not None or self._exhausted) and not self._known.underway
+        # What was exhausted before something changed may not be so any more: a population goes on from what has paused.
+        begun = self.halt is not None or (self._exhausted and self.history is self._fruitless)
+        return begun and not self._known.underway and self.plan.promotion(self.history) is None
 
     # ---- starting
 
@@ -152,9 +159,13 @@ class Worker:
                 yield from self._news.noted("room", None if self._live else f"waiting: {lease.why}")
                 return
             yield from self._news.noted("room", None)
-            job = self._next_job(lease)
+            job = None
+            try:
+                job = self._next_job(lease)
+            finally:
+                if job is None:
+                    lease.release()
             if job is None:
-                lease.release()
                 return
             self._executor.start(job)
             self._stay_seen()  # a claim may have waited for the lock
@@ -220,7 +231,9 @@ class Worker:
             return
         request = live.wanted(self.plan, end)
         trial = live.over(end, now)
-        outcome = ended(end, request, trial, live.traces())
+        outcome = ended(end, request, trial, live.traces(), arrival(self.plan.pruner, trial, self.history))
+        if (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
+            yield from self._news.noted("resumes", said)
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
@@ -232,7 +245,8 @@ class Worker:
             measurements = live.read(self._clock())
             for measurement in measurements:
                 yield self._measured(live, measurement)
-            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, self._clock())
+            now = self._clock()
+            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, now) or live.outstayed(now)
             if request is not None and live.request is None:
                 self._ask(live, *request)
             elif request is None and measurements:
@@ -246,6 +260,8 @@ class Worker:
         verdict = self.plan.pruner.verdict(live.trial, self.history)
         if verdict.action is Action.STOP:
             self._ask(live, "prune", verdict.reason)
+        elif verdict.stop:
+            live.arrive("pause" if verdict.action is Action.PAUSE else "finish", verdict.reason, self._clock())
 
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
         live.ask(request, why)
@@ -274,10 +290,17 @@ class Worker:
     def _settle(self, last: bool = False) -> Iterator[Event]:
         settled = self._ledger.said(last)
         self._n_settled += len(settled)
+        self._untidy = self._untidy or bool(settled)
         if self._n_settled >= TIDY_EVERY:
             self._n_settled = 0
             self._ledger.tidy()
         return self._news.told(settled, self.history)
+
+    def _tidy(self) -> None:
+        """Let checkpoints go that are not kept, where trials have ended since."""
+        if self._untidy:
+            self._untidy = False
+            self._keeping.tidy(self.history)
 
     def _leave(self) -> list[Event]:
         """End what runs and say what became of it; returns what there is to tell, if anybody still listens."""

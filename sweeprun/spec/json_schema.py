@@ -42,9 +42,10 @@ class _Untitled(GenerateJsonSchema):
 
 
 def _choice(kind: Kind, *more: str) -> _Schema:
-    """A name, or a mapping of a name and the options that go with it."""
+    """A name where no option has to go with it, or a mapping of a name and its options."""
     names = [*more, *registry.names(kind)]
-    return {"anyOf": [{"enum": names}, _MODULE, *(_with_options(kind, name) for name in names), _mapping(_MODULE)]}
+    alone = [name for name in names if name in more or not any(each.required for each in registry.settings(kind, name))]
+    return {"anyOf": [{"enum": alone}, _MODULE, *(_with_options(kind, name) for name in names), _mapping(_MODULE)]}
 
 
 def _with_options(kind: Kind, name: str) -> _Schema:

@@ -127,9 +127,15 @@ class Stop(Language):
 class Checkpoints(Language):
     """Which checkpoints are kept."""
 
-    keep: Annotated[str, *one_of("all", "best", "none"), Later(("all",))] = Field(default="all", description="Whose.")
-    top: Annotated[Count | None, Later()] = Field(default=None, description="With best: of so many trials.")
-    max_disk: Annotated[Size | None, Later()] = Field(default=None, description="The most that they take together.")
+    keep: Annotated[str, *one_of("all", "best", "none")] = Field(
+        default="all", description="Whose are kept once the trial has ended; paused trials keep theirs."
+    )
+    top: Count = Field(default=1, description="With best: of so many trials.")
+    max_disk: Size | None = Field(
+        default=None,
+        description="The most that they take together: those go first that have ended, then of paused trials those that"
+        " are least likely to be promoted, which then begin again.",
+    )
 
 
 class Store(Language):

@@ -96,11 +96,15 @@ class SweepFile(Language):
     constraints: tuple[Text, ...] = Field(default=(), description="Expressions that every configuration satisfies.")
     algorithm: Named = Field(default=Named(name="auto"), description="How configurations are chosen.")
     pruner: Named = Field(default=Named(name="none"), description="Which trials are ended early.")
-    resumes: Annotated[Json, *one_of("auto", True, False), Later(("auto",))] = Field(
-        default="auto", description="Does the program continue from its checkpoint?"
+    resumes: Annotated[Json, *one_of("auto", True, False)] = Field(
+        default="auto",
+        description="Does the program continue from its checkpoint? auto: it shows; false: asha stops trials instead of"
+        " pausing them.",
     )
-    fidelity: Annotated[dict[Name, tuple[AnyJson, ...]] | None, Later()] = Field(
-        default=None, description="A parameter that is raised from rung to rung, instead of steps."
+    fidelity: dict[Name, tuple[AnyJson, ...]] | None = Field(
+        default=None,
+        description="A parameter that is raised from rung to rung, and its values: a trial begins again with the next"
+        " one instead of going on for more steps. With pruner asha or hyperband.",
     )
     seed: Natural = Field(default=0, description="Of everything random in the sweep.")
     budget: Budget = Field(default=Budget(), description="When the sweep ends.")
@@ -194,12 +198,27 @@ class SweepFile(Language):
                 raise ValueError(f"must have a group for its metric in metrics_from.regex: (?P<{name}>...){why}")
         if self.args == "none" and "${args}" in self.command:
             raise ValueError("must not have ${args} in its command where args is none")
+        self._check_fidelity()
         counting = [objective.name for objective in self.objectives]
         for name in self.budget.target:
             if name not in counting:
                 message = f"must not have a budget.target for {name!r}, which is no metric that counts"
                 raise ValueError(with_hint(message, near(name, counting)))
         return self
+
+    def _check_fidelity(self) -> None:
+        if self.fidelity is None:
+            return
+        example = "for example fidelity: {data_fraction: [0.1, 0.3, 1.0]}"
+        if len(self.fidelity) != 1:
+            raise ValueError(f"must have one parameter as fidelity, {example}")
+        [(name, levels)] = self.fidelity.items()
+        if len(levels) < 2:
+            raise ValueError(f"must have two values of fidelity.{name} or more, {example}")
+        if name in self.parameters:
+            raise ValueError(f"must not have {name!r} in parameters too: fidelity says its values")
+        if self.pruner.name not in ("asha", "hyperband"):
+            raise ValueError(f"must have pruner asha or hyperband, not {self.pruner.name}, to raise fidelity.{name}")
 
     @property
     def _all_metrics(self) -> tuple[Metric, ...]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +145,16 @@ def _written(scratch: Path, data: bytes) -> Path:
     return _once_more_after_eio(write)
 
 
-def _written_directory(scratch: Path, name: str, data: bytes) -> Path:
-    path = scratch_name(scratch)
-    os.mkdir(path, DIRECTORY_MODE)
-    try:
+def _written_directory(scratch: Path, name: str, data: bytes, fill: Callable[[Path], None] | None) -> Path:
+    with ExitStack() as undo:
+        path = scratch_name(scratch)
+        os.mkdir(path, DIRECTORY_MODE)
+        undo.callback(discard_directory, path)
+        if fill is not None:
+            fill(path)
         write_new(path / name, data)
         fsync_directory(path)
-    except OSError:
-        discard_directory(path)
-        raise
+        undo.pop_all()
     return path
 
 
@@ -192,13 +194,20 @@ def put_if_absent(scratch: Path, target: Path, data: bytes, identity: bytes) -> 
     return won
 
 
-def put_directory_if_absent(scratch: Path, target: Path, name: str, data: bytes, identity: bytes) -> bool:
+def put_directory_if_absent(
+    scratch: Path,
+    target: Path,
+    name: str,
+    data: bytes,
+    identity: bytes,
+    fill: Callable[[Path], None] | None = None,
+) -> bool:
     """Make `target` a directory whose file `name` holds `data`, if no directory with contents is there yet; whether
-    it is ours, by the `identity` in that file.
+    it is ours, by the `identity` in that file. `fill` puts into it, through to the disk, what else it is born with.
 
-    Raises StoreError when something that is no directory squats on the name.
+    Raises StoreError when something that is no directory squats on the name, and what `fill` raises.
     """
-    temporary = _once_more_after_eio(lambda: _written_directory(scratch, name, data))
+    temporary = _once_more_after_eio(lambda: _written_directory(scratch, name, data, fill))
     try:
         won = _take(lambda: os.rename(temporary, target), target / name, identity)
     except OSError as error:
@@ -214,12 +223,8 @@ def put_directory_if_absent(scratch: Path, target: Path, name: str, data: bytes,
 
 
 def discard_directory(path: Path) -> None:
-    """Remove a flat scratch directory as far as it can be; what stays is collected at the next start."""
-    with suppress(OSError):
-        for name in os.listdir(path):
-            with suppress(OSError):
-                os.unlink(path / name)
-        os.rmdir(path)
+    """Remove a scratch directory as far as it can be; what stays is collected at the next start."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def replace(scratch: Path, target: Path, data: bytes) -> None:

@@ -14,7 +14,8 @@ RESERVE_BYTES = 256 << 10  # freed for final records when the disk is full
 
 
 def collect(layout: Layout) -> None:
-    """Remove what crashed writers left: a live one holds its entry for milliseconds."""
+    """Remove what crashed writers left: a live one holds its entry for milliseconds, or as long as a checkpoint takes
+    to be copied."""
     entries = [entry for entry in os.scandir(layout.scratch) if entry.name != layout.reserve.name]
     if not entries:
         return

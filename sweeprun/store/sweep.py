@@ -6,14 +6,15 @@ import hashlib
 import os
 import time
 import uuid as uuids
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweeprun.errors import Damaged, StoreError
-from sweeprun.store import durable, founding, records, scratch, snapshot
+from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
@@ -55,8 +56,9 @@ class Sweep:
     raises StoreError, and nothing is half-written.
     """
 
-    def __init__(self, directory: Path):
-        """Open an existing sweep. Raises SweepNotFound, Damaged, and SweeprunError for one of a newer sweeprun."""
+    def __init__(self, directory: Path, now: Callable[[], float] = time.time):
+        """Open an existing sweep; what is written to it has the time `now`. Raises SweepNotFound, Damaged, and
+        SweeprunError for one of a newer sweeprun."""
         self.layout = Layout(directory.resolve())
         self.manifest = founding.read_manifest(self.layout)
         self.uid: str = self.manifest["uid"]
@@ -68,6 +70,7 @@ class Sweep:
         self._distrusts_lock_until = 0.0
         self._durable_buckets: set[Path] = set()
         self._lock: Any = None
+        self._now = now
         self._writer = uuids.uuid4().bytes  # another object may say the same, and is somebody else
 
     @classmethod
@@ -99,7 +102,7 @@ class Sweep:
                 if self.broken_edit is not None:
                     raise self.broken_edit
                 identity = uuids.uuid4().hex
-                record = {"format": EDIT_FORMAT, "n": n, "id": identity, "at": time.time(), **change}
+                record = {"format": EDIT_FORMAT, "n": n, "id": identity, "at": self._now(), **change}
                 if durable.put_if_absent(
                     self.layout.scratch, self.layout.edit(n), durable.encode(record), identity.encode()
                 ):
@@ -128,10 +131,16 @@ class Sweep:
         with durable.reading(self.layout.trials):
             return list(self._opened().strangers)
 
-    def create_trial(self, trial: Trial, state: TrialState, log: Path | None = None) -> Trial:
+    def create_trial(
+        self, trial: Trial, state: TrialState, log: Path | None = None, donor: Trial | None = None
+    ) -> Trial:
         """Create `trial.number`, claimed by `trial.worker`. All below it have been read. Raises NumberTaken; then that
-        trial has been read too."""
-        record = _header(1, state, _FIRST[state], "", trial) | {"id": trial.uid} | records.created(trial)
+        trial has been read too.
+
+        It is born with a copy of the checkpoint of `donor`, which does not run: there is never a trial that lacks what
+        it is to go on from. Raises Superseded where the donor has moved meanwhile, NothingSaved.
+        """
+        record = self._header(1, state, _FIRST[state], "", trial) | {"id": trial.uid} | records.created(trial)
         record["run"] = 1 if state is TrialState.RUNNING else 0
         target = self.layout.trial(trial.number)
         with self._writing(target):
@@ -144,6 +153,7 @@ class Sweep:
                 self.layout.state(trial.number, 1).name,
                 durable.encode(record),
                 trial.uid.encode(),
+                None if donor is None else partial(self._inherit, donor),
             )
         found = self._read_back(trial.number, won)
         if not won:
@@ -157,7 +167,7 @@ class Sweep:
         `said` overrides the record's keys: reason, worker, run, until, counts, and what `records.left` gives. A reason
         that is left out is resumed or requeued.
         """
-        record = _header(trial.n + 1, state, _USUAL.get(state), why, trial) | said
+        record = self._header(trial.n + 1, state, _USUAL.get(state), why, trial) | said
         record["id"] = identity = self._identity(record)
         records.fold(trial, record)
         target = self.layout.state(trial.number, trial.n + 1)
@@ -198,7 +208,7 @@ class Sweep:
         pruned."""
         target = self.layout.stop if trial is None else self.layout.trial_stop(trial)
         with self._writing(target):
-            data = durable.encode({"id": uuids.uuid4().hex, "now": now, "at": time.time()})
+            data = durable.encode({"id": uuids.uuid4().hex, "now": now, "at": self._now()})
             durable.replace(self.layout.scratch, target, data)
 
     def stop_request(self) -> StopRequest | None:
@@ -225,6 +235,14 @@ class Sweep:
         with durable.writing(path):
             yield
 
+    def _inherit(self, donor: Trial, directory: Path) -> None:
+        """Put the checkpoint of `donor` into the directory of a trial that is being made. A run begins with a record:
+        where there is none, nobody has written into what was copied."""
+        checkpoints.inherit(self.layout, donor, directory)
+        now = self._read_back(donor.number, ours=False)
+        if now.n != donor.n:
+            raise Superseded(now)
+
     def _make_bucket(self, number: int) -> None:
         """Make sure of the bucket of trial `number`, and that no trial below is less durable than this one."""
         bucket = self.layout.bucket(number)
@@ -238,6 +256,20 @@ class Sweep:
             durable.fsync_directory(self.layout.bucket(number - 1))
         durable.fsync_directory(self.layout.trials)
         self._durable_buckets.add(bucket)
+
+    def _header(self, n: int, state: TrialState, reason: str | None, why: str, trial: Trial) -> dict[str, Any]:
+        return {
+            "format": records.FORMAT,
+            "n": n,
+            "uid": trial.uid,
+            "state": state.value,
+            "reason": reason,
+            "why": why,
+            "at": self._now(),
+            "worker": trial.worker,
+            "run": trial.run,
+            "until": trial.until,
+        }
 
     def _identity(self, record: dict[str, Any]) -> str:
         """Of what is said and who says it: by it a second try knows the record of the first."""
@@ -257,21 +289,6 @@ class Sweep:
         if self._index is None:
             self._index = Index(self.layout, self.uid)
         return self._index
-
-
-def _header(n: int, state: TrialState, reason: str | None, why: str, trial: Trial) -> dict[str, Any]:
-    return {
-        "format": records.FORMAT,
-        "n": n,
-        "uid": trial.uid,
-        "state": state.value,
-        "reason": reason,
-        "why": why,
-        "at": time.time(),
-        "worker": trial.worker,
-        "run": trial.run,
-        "until": trial.until,
-    }
 
 
 def _edit(path: Path) -> dict[str, Any]:

@@ -99,6 +99,16 @@ def test_gpus_are_listed_and_hidden_ones_marked(
     assert "GPU 1 NVIDIA H200, 139 GiB" in lines
 
 
+def test_what_the_checkpoints_of_a_sweep_take_is_said(build: Command, sweeprun: Command) -> None:
+    sweep = build()
+    sweep.ended(0.5)
+    checkpoint = sweep.sweep.layout.checkpoint(0, 1)
+    (checkpoint / "deep").mkdir(parents=True)
+    (checkpoint / "deep" / "model").write_bytes(bytes(3 << 20))
+    assert "checkpoints  3.0 MiB, of 1 trials" in sweeprun("doctor", "demo").out
+    assert sweeprun("doctor", "demo", "--json").document["checkpoint_bytes"] == 3 << 20
+
+
 def test_damage_and_strangers_of_a_sweep_are_named(build: Command, sweeprun: Command) -> None:
     sweep = build()
     sweep.ended(0.5)

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -91,12 +91,20 @@ class Site:
         self.mark = uuid.uuid4().hex
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def sweep(self, trials: int, grace: str = "1s", more: str = "", **env: object) -> Sweep:
+    def sweep(
+        self,
+        trials: int,
+        grace: str = "1s",
+        more: str = "",
+        program: str = PROGRAM,
+        overrides: Sequence[str] = (),
+        **env: object,
+    ) -> Sweep:
         """Create the sweep; `more` are further lines of its file, `env` the program's knobs."""
-        (self.directory / "program.py").write_text(PROGRAM)
+        (self.directory / "program.py").write_text(program)
         said = {"MARK": self.mark} | {name: str(value) for name, value in env.items()}
         source = FILE.format(python=sys.executable, trials=trials, grace=grace, env=said) + more
-        file = settled(SweepFile.parse(source, self.directory / "s.yaml"))
+        file = settled(SweepFile.parse(source, self.directory / "s.yaml", overrides))
         return Sweep.create(self.directory / "sweeps" / "s", source.encode(), file.resolved(), "0")
 
     def start(self, slots: int = 1, host: str | None = None) -> subprocess.Popen[bytes]:
@@ -127,12 +135,12 @@ class Site:
                 found.append(int(name))
         return found
 
-    def wait_until(self, condition: Callable[[], object], within_s: float = 20) -> float:
+    def wait_until(self, condition: Callable[[], object], within_s: float = 20, pause_s: float = 0.02) -> float:
         """Seconds until `condition` held."""
         began, pause = time.monotonic(), threading.Event()
         while not condition():
             assert time.monotonic() < began + within_s, f"not so within {within_s} s; {self.states}\n{self.said}"
-            pause.wait(0.02)
+            pause.wait(pause_s)
         return time.monotonic() - began
 
     def launcher_of(self, worker: subprocess.Popen[bytes]) -> int:

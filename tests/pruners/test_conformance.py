@@ -1,9 +1,11 @@
-"""What every pruner must be. A new file in sweeprun/pruners is picked up by itself."""
+"""What every pruner must be. A new file in sweeprun/pruners is picked up by itself; `NEEDED` are the options without
+which one does nothing here."""
 
 from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,11 +16,22 @@ from hypothesis import strategies as st
 from sweeprun import registry
 from sweeprun.history import History
 from sweeprun.objective import Goal
-from sweeprun.pruners.base import Action, Pruner
+from sweeprun.pruners.base import Action, Pruner, Verdict
+from sweeprun.pruners.none import NonePruner
 from sweeprun.trials import Curve, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]
+
+NEEDED: dict[str, dict[str, object]] = {
+    "patience": {"patience": 3},
+    "threshold": {"behind": {"1": "50%", "3": 2.0, "6": "5%"}},
+    "wilcoxon": {"p": 0.3, "startup": 2},
+    "asha": {"max": 81},
+    "hyperband": {"max": 81},
+    "pbt": {"max": 81},
+    "pb2": {"max": 81},
+}
 
 numbers = st.floats(-10, 10) | st.sampled_from([math.inf, -math.inf, math.nan])
 curves = st.lists(numbers, max_size=8)
@@ -26,9 +39,13 @@ states = st.sampled_from([TrialState.RUNNING, TrialState.PAUSED, TrialState.PRUN
 crowds = st.lists(st.tuples(states, curves), max_size=10)
 
 
-@pytest.fixture(scope="module", params=registry.names("pruner"))
+POPULATIONS = [name for name in registry.names("sampler") if issubclass(registry.find("sampler", name), Pruner)]
+
+
+@pytest.fixture(scope="module", params=[*registry.names("pruner"), *POPULATIONS])
 def pruner(request: pytest.FixtureRequest) -> Pruner:
-    found: Pruner = registry.load("pruner", request.param, {})
+    kind: registry.Kind = "sampler" if request.param in POPULATIONS else "pruner"
+    found: Pruner = registry.load(kind, request.param, NEEDED.get(request.param, {}))
     return found
 
 
@@ -91,7 +108,9 @@ def test_the_order_of_the_others_does_not_matter(
     mixed = list(crowd)
     random.shuffle(mixed)  # type: ignore[attr-defined]
     others, _ = moment(mixed, own, make_trial)
-    assert pruner.verdict(trial, make_history(trials)) == pruner.verdict(trial, make_history(others))
+    one, other = (pruner.verdict(trial, make_history(each)) for each in (trials, others))
+    assert one.action is other.action
+    assert re.sub(r"trial \d+", "trial", one.reason) == re.sub(r"trial \d+", "trial", other.reason)
 
 
 @given(crowd=crowds, own=curves)
@@ -117,10 +136,11 @@ def test_the_only_trial_of_a_sweep_goes_on(
         assert pruner.verdict(trial, make_history([], goal=goal)).action is Action.CONTINUE
 
 
-def test_nobody_is_stopped_where_all_are_equal(
-    pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory
+@pytest.mark.parametrize("state", [TrialState.RUNNING, TrialState.COMPLETE])
+def test_nobody_is_stopped_where_all_get_better_alike(
+    pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory, state: TrialState
 ) -> None:
-    trials = [make_trial(i, [1.0] * 9, state=TrialState.RUNNING) for i in range(12)]
+    trials = [make_trial(i, range(9, 0, -1), state=state) for i in range(12)]
     assert {pruner.verdict(trial, make_history(trials)).action for trial in trials} == {Action.CONTINUE}
 
 
@@ -128,5 +148,19 @@ def test_failed_and_waiting_others_are_no_evidence(
     pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory
 ) -> None:
     others = [make_trial(i, [0.0] * 9, state=[TrialState.FAILED, TrialState.WAITING][i % 2]) for i in range(12)]
-    trial = make_trial(12, [1.0] * 9, state=TrialState.RUNNING)
+    trial = make_trial(12, range(9, 0, -1), state=TrialState.RUNNING)
     assert pruner.verdict(trial, make_history(others)).action is Action.CONTINUE
+
+
+def test_nan_stops_at_once(pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    trial = make_trial(0, [1.0, math.nan], state=TrialState.RUNNING)
+    stopped = Verdict(Action.STOP, "loss is NaN at step 2")
+    assert (pruner.verdict(trial, make_history()) == stopped) is not isinstance(pruner, NonePruner)
+
+
+def test_a_report_without_the_metric_is_no_nan(
+    pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    curve = Curve((1, 2), {"loss": (1.0, math.nan), "acc": (0.1, 0.2)})
+    trial = replace(make_trial(9, state=TrialState.RUNNING), curve=curve)
+    assert pruner.verdict(trial, make_history()).action is Action.CONTINUE

@@ -125,12 +125,12 @@ def test_an_exhausted_sampler_is_told_from_a_used_up_budget(stage, claims, monke
 
 
 def test_what_a_sampler_must_remember_is_written_on_the_trial(stage, claims, monkeypatch):
-    suggestion = Suggestion({"x": 0.5}, until=9, parent=0, notes={"why": "because"}, origin="first")
+    suggestion = Suggestion({"x": 0.5}, until=9, notes={"why": "because"}, origin="first")
     monkeypatch.setattr("sweeprun.samplers.random.RandomSampler.suggest", lambda *_: suggestion)
     claim, _ = claims()
     claim()
     (trial,) = stage.trials
-    assert (trial.until, trial.parent, trial.notes, trial.origin) == (9, 0, {"why": "because"}, "first")
+    assert (trial.until, trial.notes, trial.origin) == (9, {"why": "because"}, "first")
 
 
 def test_an_orphan_is_seen_without_the_lock(stage):

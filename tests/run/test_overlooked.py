@@ -168,3 +168,63 @@ def test_what_a_derived_metric_lacks_is_named(failed):
 def test_a_derived_metric_that_cannot_be_computed_says_so(failed):
     why = failed("[{name: rate, expr: 1 / ms, goal: minimize}]", {"epoch": 1, "ms": 0.0})
     assert why == "it ended well and 'rate' could never be computed: 1 / ms"
+
+
+# ---- what the pruner goes by
+
+
+@pytest.fixture
+def notices(stage):
+    """What is told of a sweep whose trials report these lines, under a pruner that goes by `acc`."""
+
+    def texts(*lines, pruner="{name: median, metric: acc}", budget=2, **how):
+        events = stage.run(lambda job: stage.Act(lines, **how), f"pruner: {pruner}\nbudget: {budget}")
+        return [(i, event.said["text"]) for i, event in enumerate(events) if event.name == "notice"], events
+
+    return texts
+
+
+def epochs(n, **values):
+    return [{"epoch": epoch, "loss": 1.0, **values} for epoch in range(1, n + 1)]
+
+
+def test_a_pruner_whose_metric_never_appears_is_told_of_once_while_the_first_trial_runs(notices):
+    [(i, text)], events = notices(*epochs(5, Acc=0.5), budget=3)
+    assert text == (
+        "pruner median goes by 'acc', which no trial has reported yet, and stops none;"
+        " trial 0 reported Acc, loss; did you mean 'Acc'?"
+    )
+    before = [(event.name, event.said.get("step")) for event in events[:i]]
+    assert before[-1] == ("metric", 2)
+    assert "trial_completed" not in dict(before)
+
+
+def test_what_is_reported_instead_need_not_be_like_it(notices):
+    [(_, text)], _ = notices(*epochs(3))
+    assert text.endswith("and stops none; trial 0 reported loss")
+
+
+def test_one_step_without_it_proves_nothing_while_the_trial_runs(notices):
+    rows = [row for one, other in zip(epochs(3), epochs(3, acc=0.5), strict=True) for row in (one, other)]
+    assert notices(*rows)[0] == []
+
+
+def test_of_trials_that_are_over_at_once_it_is_told_too(notices):
+    [(_, text)], _ = notices(*epochs(1), together=True, budget=1)
+    assert "goes by 'acc'" in text
+
+
+@pytest.mark.parametrize("pruner", ["none", "median", "{name: median, metric: loss}", "{name: patience, patience: 9}"])
+def test_a_pruner_that_goes_by_what_is_reported_or_by_nothing_is_not_told_of(notices, pruner):
+    assert notices(*epochs(3), pruner=pruner)[0] == []
+
+
+def test_an_earlier_trial_that_reported_it_is_enough(stage):
+    acts = {0: stage.Act(epochs(3, acc=0.5))}
+    events = stage.run(stage.by_trial(acts, stage.Act(epochs(3))), "pruner: {name: median, metric: acc}\nbudget: 3")
+    assert "notice" not in stage.names(events)
+
+
+def test_a_metric_that_comes_late_is_told_of_as_not_reported_yet(notices):
+    [(_, text)], _ = notices(*epochs(4), {"epoch": 5, "loss": 1.0, "acc": 0.5})
+    assert "no trial has reported yet" in text

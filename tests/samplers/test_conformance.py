@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from sweeprun.expressions import Expression
 from sweeprun.history import History
 from sweeprun.numerics.pareto import hypervolume
 from sweeprun.objective import Objective
+from sweeprun.pruners.base import AFTER, Demotion, Promoter
 from sweeprun.samplers.base import Sampler
 from sweeprun.space import (
     ALWAYS,
@@ -36,13 +38,15 @@ from sweeprun.space import (
     Repeated,
     Space,
 )
-from sweeprun.trials import Failure, FailureClass, Params, Suggestion, Trial, TrialState
+from sweeprun.trials import Curve, Failure, FailureClass, Params, Suggestion, Trial, TrialState
 
 Objectives = tuple[Objective, ...]
 LOSS = (Objective("loss"),)
 
 SAMPLERS = registry.names("sampler")
+POPULATIONS = [name for name in SAMPLERS if issubclass(registry.find("sampler", name), Promoter)]
 SEED = 5
+MEMBERS, END = 4, 6
 
 
 def choice(parameter: FloatParameter | IntParameter | CategoricalParameter, when: Condition = ALWAYS) -> Choice:
@@ -102,8 +106,10 @@ SPACES = {
 }
 
 
-def load(name: str) -> Sampler:
-    sampler: Sampler = registry.load("sampler", name, {}, seed=SEED)
+def load(name: str, members: int = 1000) -> Sampler:
+    """A population of so many `members` has not begun to train within any of these tests."""
+    options = {"members": members, "interval": 2, "max": END} if name in POPULATIONS else {}
+    sampler: Sampler = registry.load("sampler", name, options, seed=SEED)
     return sampler
 
 
@@ -196,16 +202,24 @@ def refusal(sampler: Sampler, space: Space) -> SpaceError | None:
 def test_suggestions_are_configurations_of_the_space_in_json_types_whatever_happened(
     sampler: Sampler, space: Space, story: str
 ) -> None:
-    check_configurations(space, run(sampler, space, 20, STORIES[story]))
+    trials = run(sampler, space, 20, STORIES[story])
+    check_configurations(space, trials)
+    assert len(trials) == most(sampler, space, 20)
 
 
 @pytest.mark.parametrize("story", STORIES_OF_TWO)
 def test_so_they_are_with_several_objectives_and_a_limit(sampler: Sampler, space: Space, story: str) -> None:
-    check_configurations(space, run(sampler, space, 20, STORIES_OF_TWO[story], LIMITED))
+    trials = run(sampler, space, 20, STORIES_OF_TWO[story], LIMITED)
+    check_configurations(space, trials)
+    assert len(trials) == most(sampler, space, 20)
+
+
+def most(sampler: Sampler, space: Space, n: int) -> int:
+    """How many of n trials there are. The members of a population may begin alike: they do not stay so."""
+    return n if space.size is None or isinstance(sampler, Promoter) else min(n, space.size)
 
 
 def check_configurations(space: Space, trials: list[Trial]) -> None:
-    assert len(trials) == 20 if space.size is None else min(20, space.size)
     for trial in trials:
         assert space.encode(trial.params) is not None
         assert space.satisfies(trial.params)
@@ -266,6 +280,7 @@ def test_eight_asks_without_a_tell_give_eight_different_points(sampler: Sampler,
     assert len({space.key(trial.params) for trial in trials}) == (8 if space.size is None else min(8, space.size))
 
 
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name not in POPULATIONS], indirect=True)
 def test_a_finite_space_is_tried_completely_without_repetition_and_then_exhausted(sampler: Sampler) -> None:
     space = searched(sampler, branches())
     trials = run(sampler, space, 100, STORIES["mixed"])
@@ -306,7 +321,7 @@ def regret(name: str, seed: int) -> float:
     return min(trial.values["loss"] for trial in trials)
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "random"])
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in ("random", *POPULATIONS)])
 def test_it_is_not_worse_than_random_on_a_quadratic(name: str) -> None:
     seeds = range(20)
     assert np.mean([regret(name, seed) for seed in seeds]) <= np.mean([regret("random", seed) for seed in seeds])
@@ -332,11 +347,117 @@ def test_it_covers_more_of_two_objectives_than_random(name: str) -> None:
     assert np.mean(gained) > 0.1  # random search covers 2.3, the whole front 3.0
 
 
+# ---- populations, which decide how far each trial goes, too
+
+
+Train = Callable[[Params, int, int], float | None]
+
+
+def falls(params: Params, number: int, step: int) -> float | None:
+    """The loss of a trial at a step."""
+    return 10.0 * math.sin(number) - step
+
+
+LESSONS: dict[str, Train] = {
+    "they learn": falls,
+    "constant": lambda params, number, step: 1.0,
+    "some fail": lambda params, number, step: None if number % 3 == 2 and step > 1 else falls(params, number, step),
+    "infinite": lambda params, number, step: math.inf if number % 2 else -math.inf,
+    "one is left": lambda params, number, step: None if 0 < number < 9 and step > 2 else 1.0,
+}
+
+
+def trained(sampler: Sampler, space: Space, lesson: Train, slots: int = 3, sign: float = 1.0) -> list[Trial]:
+    """A population that is trained to the end, whose losses a `lesson` tells; None: the trial fails."""
+    assert isinstance(sampler, Promoter)
+    objective = Objective("loss", "minimize" if sign > 0 else "maximize")
+    history, trials, running = history_of(space, [], (objective,)), list[Trial](), list[int]()
+    while True:
+        history = history.advance(trials)
+        if len(running) < slots:
+            decided = sampler.promotion(history)
+            assert decided == sampler.promotion(history_of(space, list(trials), (objective,)))
+            if isinstance(decided, Demotion):
+                trials[decided.trial] = replace(trials[decided.trial], state=TrialState.PRUNED, why=decided.reason)
+                continue
+            if decided is not None:
+                goes_on = {"state": TrialState.RUNNING, "until": decided.until, "why": decided.reason}
+                trials[decided.trial] = replace(trials[decided.trial], **goes_on)
+                running.append(decided.trial)
+                continue
+            if (found := suggest(sampler, history)) is not None:
+                more = {"until": found.until, "parent": found.parent, "origin": found.origin}
+                running.append(len(trials))
+                trials.append(begun(len(trials), found, **more))
+                continue
+        if not running:
+            return trials
+        number = running.pop(0)
+        trials[number] = gone_on(trials[number], lesson, sampler, history, sign)
+
+
+def begun(number: int, found: Suggestion, **more: Any) -> Trial:
+    return Trial(number, str(number), TrialState.RUNNING, params=found.params, notes=found.notes, **more)
+
+
+def gone_on(trial: Trial, lesson: Train, sampler: Promoter, history: History, sign: float) -> Trial:
+    """The trial where it stops next."""
+    assert trial.until is not None
+    before = max(trial.last_step, trial.from_step)
+    for step in range(before + 1, trial.until + 1):
+        loss = lesson(trial.params, trial.number, step)
+        if loss is None:
+            return replace(trial, state=TrialState.FAILED, failure=Failure(FailureClass.CRASH, ""))
+        column = (*trial.curve.values.get("loss", ()), sign * loss)
+        curve = Curve((*trial.curve.steps, step), {"loss": column})
+        trial = replace(trial, curve=curve, last_step=step, values={"loss": sign * loss})
+    return replace(trial, state=AFTER[sampler.verdict(trial, history).action])
+
+
+@pytest.fixture(params=POPULATIONS)
+def population(request: pytest.FixtureRequest) -> Sampler:
+    return load(request.param, MEMBERS)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("space", SPACES)
+def test_a_population_has_configurations_of_the_space_and_comes_to_its_end_whatever_happens(
+    population: Sampler, space: str, lesson: str
+) -> None:
+    trials = trained(population, SPACES[space], LESSONS[lesson])
+    check_configurations(SPACES[space], trials)
+    newest = {trial.notes["member"]: trial for trial in trials}
+    ended = [trial for trial in newest.values() if trial.state is TrialState.COMPLETE]
+    assert [trial.last_step for trial in ended] == [END] * len(ended)
+    assert ended
+    # Who fails on the last leg has nobody left to go on from.
+    assert len(ended) == MEMBERS or any(trial.state is TrialState.FAILED for trial in newest.values())
+    assert all(trial.state.final for trial in trials)
+
+
+def test_a_copy_begins_where_its_parent_stood(population: Sampler) -> None:
+    trials = trained(population, box(continuous=True), falls)
+    copies = [trial for trial in trials if trial.parent is not None]
+    assert copies
+    for trial in copies:
+        assert trial.curve.steps[0] == trial.from_step + 1
+        assert trial.from_step in trials[trial.parent or 0].curve.steps
+
+
+def test_a_population_that_maximises_does_as_one_that_minimises_the_negative(population: Sampler) -> None:
+    space = everything(continuous=True)
+    lower, higher = (trained(population, space, falls, sign=sign) for sign in (1.0, -1.0))
+    assert [(trial.params, trial.parent) for trial in lower] == [(trial.params, trial.parent) for trial in higher]
+
+
 def suggestions(name: str) -> str:
     """Twelve suggestions in the first space that it can search, as JSON."""
-    sampler = load(name)
+    sampler = load(name, MEMBERS)
     space = next(space for space in SPACES.values() if refusal(sampler, space) is None)
-    trials = run(sampler, space, 12, STORIES["mixed"])
+    if name in POPULATIONS:
+        trials = trained(sampler, everything(continuous=True), falls)
+    else:
+        trials = run(sampler, space, 12, STORIES["mixed"])
     return json.dumps([[trial.params, dict(trial.notes)] for trial in trials])
 
 

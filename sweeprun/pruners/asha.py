@@ -1,0 +1,93 @@
+"""Asynchronous successive halving."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, final
+
+from pydantic import Field, model_validator
+
+from sweeprun.history import History
+from sweeprun.objective import Goal
+from sweeprun.pruners._rungs import Halving, Ladder, Steps
+from sweeprun.pruners.base import Action, Promoter, Promotion, Start, Verdict
+from sweeprun.trials import Params, Trial
+
+
+@final
+class AshaPruner(Promoter):
+    """Gives every trial a few steps and more of them only to the best: for trainings whose early steps say something
+    about the end, and for any number of workers, as nobody waits for anybody.
+
+    At each rung a trial is paused, and of all that came there one in `eta` is let go on to the next, from its
+    checkpoint. With `mode: stop` nobody waits: who is not among the best so far is stopped. The last rung is `max`.
+
+    Paper: Li et al. 2020, A system for massively parallel hyperparameter tuning.
+    Differs from the paper: of a rung with n trials no more than n / eta are ever promoted, where the paper promotes
+    whoever is among the best n / eta at some time, which with a model, whose trials become better and better, are far
+    more; failed trials count in n; without `min` the first rung is at a seventeenth of `max`, and never below step 3.
+
+        pruner: {name: asha, max: 81}
+    """
+
+    metric: str | None = Field(default=None, description="the metric that is compared; the first objective by default")
+    goal: Goal | None = Field(
+        default=None, description="minimize or maximize; by default the sweep's own for this metric, else minimize"
+    )
+    compare: Literal["best", "value"] = Field(
+        default="best", description="best: the best value so far of each trial; value: the value at the rung"
+    )
+    max: int | None = Field(default=None, ge=1, description="the step at which every trial ends: the last rung")
+    length: str | None = Field(
+        default=None,
+        description="instead of max: the parameter that says how many steps a trial has; rungs are shares of it",
+    )
+    min: float | None = Field(
+        default=None, gt=0, description="the first rung: a step, or with length a share of the trial's own steps"
+    )
+    rungs: Steps | None = Field(default=None, description="instead of min and max: the steps of all rungs, ascending")
+    eta: int = Field(default=3, ge=2, description="one in so many is promoted, to so many times the steps")
+    mode: Literal["promote", "stop"] = Field(
+        default="promote", description="promote: trials wait at rungs, and the best go on; stop: nobody waits"
+    )
+    min_trials: int = Field(
+        default=4, ge=1, description="with mode: stop, with fewer others at a rung nobody is stopped there"
+    )
+
+    @model_validator(mode="after")
+    def _climbable(self) -> Self:
+        self._ladder.check()
+        return self
+
+    def verdict(self, trial: Trial, history: History) -> Verdict:
+        halving = self._halving(history)
+        verdict = halving.verdict(trial)
+        return self._compared(trial, halving) if self.mode == "stop" and not verdict.stop else verdict
+
+    def promotion(self, history: History) -> Promotion | None:
+        return self._halving(history).promotion(self._ladder.n)
+
+    def start(self, params: Params, history: History) -> Start:
+        steps = self._ladder.steps(params)
+        return Start(steps[-1] if self.mode == "stop" else steps[0])
+
+    @property
+    def _ladder(self) -> Ladder:
+        return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
+
+    def _halving(self, history: History) -> Halving:
+        metric = history.metric(self.metric, self.goal)
+        return Halving(history.trials, history, metric, self.compare == "best", self.eta, self._ladder.steps)
+
+    def _compared(self, trial: Trial, halving: Halving) -> Verdict:
+        """It is stopped at the rung that it has just come to, unless it is among the best there."""
+        steps, curve = self._ladder.steps(trial.params), halving.history.curve(trial, halving.metric).steps
+        before, now = (int(curve[-2]) if len(curve) > 1 else 0), (int(curve[-1]) if len(curve) else 0)
+        k = max((k for k, step in enumerate(steps) if before < step <= now), default=None)
+        if k is None:
+            return Verdict(Action.CONTINUE, f"step {now}, no rung was come to")
+        own, others = halving.loss(trial, steps[k]), halving.others(trial, k)
+        if own is None or len(others) < self.min_trials:
+            return Verdict(Action.CONTINUE, f"{len(others)} others at step {steps[k]}, {self.min_trials} are needed")
+        better, allowed = sum(other < own for other in others), max(1, (len(others) + 1) // self.eta)
+        reason = f"{halving.standing(trial, steps[k])}; the best {allowed} go on"
+        return Verdict(Action.CONTINUE if better < allowed else Action.STOP, reason)

@@ -1,0 +1,110 @@
+"""Hyperband: its brackets are those of the paper, and every one comes to its end."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from sweeprun.history import History
+from sweeprun.pruners.base import Action, Promotion
+from sweeprun.pruners.hyperband import HyperbandPruner
+from sweeprun.trials import Trial, TrialState
+
+MakeTrial = Callable[..., Trial]
+MakeHistory = Callable[..., History]
+PAPER = HyperbandPruner(min=1, max=81)
+# JMLR 18, table 1: bracket by bracket the trials and the steps of each rung, R = 81, eta = 3.
+TABLE = [
+    [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+    [(34, 3), (11, 9), (3, 27), (1, 81)],
+    [(15, 9), (5, 27), (1, 81)],
+    [(8, 27), (2, 81)],
+    [(5, 81)],
+]
+
+
+@pytest.fixture
+def begun(make_trial: MakeTrial) -> Callable[..., History]:
+    """A sweep of which so many trials were begun, and worked on until nothing is promoted any more."""
+
+    def ended(trial: Trial, fails: bool, loss: float) -> Trial:
+        if fails:
+            return replace(trial, state=TrialState.FAILED)
+        last = trial.until == 81
+        state = TrialState.COMPLETE if last else TrialState.PAUSED
+        rest = {"until": trial.until, "notes": trial.notes}
+        return make_trial(trial.number, [loss], steps=[trial.until], state=state, **rest)
+
+    def work(history: History, n: int, pruner: HyperbandPruner = PAPER, failing: float = 0.0) -> History:
+        rng = random.Random(0)
+        losses: dict[int, float] = {}
+        while True:
+            trials = list(history.trials)
+            promotion = pruner.promotion(history)
+            if promotion is not None:
+                trial = replace(trials[promotion.trial], until=promotion.until)
+            elif len(trials) < n:
+                start = pruner.start({}, history)
+                trial = make_trial(len(trials), state=TrialState.RUNNING, until=start.until, notes=start.notes)
+                trials.append(trial)
+            else:
+                return history
+            loss = losses.setdefault(trial.number, rng.random())
+            trials[trial.number] = ended(trial, rng.random() < failing, loss)
+            history = history.advance(trials)
+
+    return work
+
+
+def test_a_round_spends_what_the_table_of_the_paper_says(
+    begun: Callable[..., History], make_history: MakeHistory
+) -> None:
+    history = begun(make_history(), 143)
+    for bracket, rungs in enumerate(TABLE):
+        untils = [trial.until or 0 for trial in history.trials if trial.notes["bracket"] == bracket]
+        assert [(sum(until >= step for until in untils), step) for _, step in rungs] == rungs
+    assert {trial.notes["round"] for trial in history.trials} == {0}
+
+
+def test_one_round_follows_the_other(begun: Callable[..., History], make_history: MakeHistory) -> None:
+    history = begun(make_history(), 143 + 100)
+    counts = Counter((trial.notes["round"], trial.notes["bracket"]) for trial in history.trials)
+    assert counts == {(0, 0): 81, (0, 1): 34, (0, 2): 15, (0, 3): 8, (0, 4): 5, (1, 0): 81, (1, 1): 19}
+
+
+def test_a_bracket_with_failed_trials_comes_to_its_end(
+    begun: Callable[..., History], make_history: MakeHistory
+) -> None:
+    history = begun(make_history(), 143, failing=0.3)
+    for bracket, rungs in enumerate(TABLE[:-1]):
+        untils = [trial.until or 0 for trial in history.trials if trial.notes["bracket"] == bracket]
+        assert [(sum(until >= step for until in untils), step) for _, step in rungs[:2]] == rungs[:2]
+
+
+def test_trials_of_other_brackets_are_no_competitors(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    def waiting(number: int, loss: float, bracket: int) -> Trial:
+        notes = {"round": 0, "bracket": bracket}
+        return make_trial(number, [loss], steps=[3], state=TrialState.PAUSED, until=3, notes=notes)
+
+    better = [waiting(i, 0.1, 0) for i in range(2)]
+    history = make_history([*better, *(waiting(i, 0.5, 1) for i in range(2, 5))])
+    assert PAPER.promotion(history) == Promotion(
+        2, 9, "the best of 3 that wait at step 3, loss 0.5; 0 of 3 there were promoted before, 1 may be"
+    )
+
+
+def test_a_trial_that_was_begun_by_hand_runs_to_the_end(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    for step, action in ((27, Action.CONTINUE), (81, Action.FINISH)):
+        trial = make_trial(0, [1.0], steps=[step], state=TrialState.RUNNING)
+        assert PAPER.verdict(trial, make_history([trial])).action is action
+
+
+def test_two_who_ask_at_once_are_told_the_same(begun: Callable[..., History], make_history: MakeHistory) -> None:
+    history = begun(make_history(), 100)
+    again = make_history(list(history.trials))
+    assert PAPER.start({}, history) == PAPER.start({}, again)
+    assert PAPER.promotion(history) == PAPER.promotion(again)

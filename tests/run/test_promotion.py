@@ -1,0 +1,168 @@
+"""Trials that pause at rungs and go on from their checkpoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sweeprun.run.worker import Switch
+from sweeprun.store import runs
+from sweeprun.store.sweep import Sweep
+from sweeprun.trials import Reason, TrialState
+
+ASHA = "pruner: {name: asha, min: 2, max: 4, eta: 2}\n"  # rungs at 2 and 4
+MEMORY = "saved"
+
+
+def trains(stage, loss_of, leaves=True, saves=True, steps=8):
+    """A program that saves and reports every step, and goes on after what it has saved; it `leaves` at its rung."""
+
+    def script(job):
+        memory = Path(job.env["SWEEPRUN_CHECKPOINT"], MEMORY)
+        done = int(memory.read_text()) if memory.exists() else 0
+
+        def step(number):
+            def save_and_report(job):
+                if saves:
+                    memory.write_text(str(number))
+                with open(job.env["SWEEPRUN_METRICS"], "a") as file:
+                    file.write(json.dumps({"epoch": number, "loss": loss_of(job.trial, number)}) + "\n")
+
+            return save_and_report
+
+        end = int(job.env["SWEEPRUN_UNTIL"]) if leaves else steps
+        return stage.Act([step(number) for number in range(done + 1, end + 1)])
+
+    return script
+
+
+def level(number, step):
+    return float(number) + 1 / step
+
+
+def states(stage):
+    return [(trial.state.value, trial.last_step) for trial in stage.trials]
+
+
+def reported(stage, number):
+    """The steps that each run of a trial has reported."""
+    sweep = Sweep(stage.directory)
+    trial = stage.trials[number]
+    found = []
+    for run in range(1, trial.run + 1):
+        path = sweep.layout.run(number, run) / "metrics.jsonl"
+        found.append([json.loads(line)["epoch"] for line in path.read_text().splitlines()])
+    return found
+
+
+def test_trials_pause_at_their_rung_and_the_best_half_go_on_from_their_checkpoints(stage):
+    stage.run(trains(stage, level), ASHA + "budget: 4", slots=2)
+    assert states(stage) == [("complete", 4), ("complete", 4), ("paused", 2), ("paused", 2)]
+    assert reported(stage, 0) == [[1, 2], [3, 4]]
+
+
+def test_a_program_that_does_not_leave_at_its_rung_is_ended_there(stage):
+    stage.run(trains(stage, level, leaves=False), ASHA + "budget: 2")
+    assert stage.states == ["complete", "paused"]
+    assert [number for number, _ in stage.executors[0].stops] == [0, 1, 0]
+    assert all((job.run_dir / "stop").exists() for job in stage.jobs)
+    assert stage.trials[1].last_step < 8
+
+
+def test_the_rung_goes_by_its_own_step_where_a_program_went_beyond_it(stage):
+    falls = {0: [9, 5, 0, 0, 0, 0, 0, 0], 1: [9, 4, 9, 9, 9, 9, 9, 9]}
+    stage.run(trains(stage, lambda number, step: falls[number][step - 1], leaves=False), ASHA + "budget: 2")
+    assert stage.states == ["paused", "complete"]
+
+
+def test_a_program_that_leaves_by_itself_is_not_sent_a_signal(stage):
+    stage.run(trains(stage, level), ASHA + "budget: 4")
+    assert stage.executors[0].stops == []
+
+
+def test_the_record_says_why_a_trial_waits_and_why_it_goes_on(stage):
+    events = stage.run(trains(stage, level), ASHA + "budget: 2")
+    paused = next(event for event in events if event.name == "trial_paused")
+    assert paused.said["why"] == "loss 0.5 at step 2 is number 1 of 1 there"
+    promoted = [event.trial for event in events if event.name == "trial_started"][-1]
+    assert (promoted.reason, promoted.until) == (Reason.PROMOTED, 4)
+    said = "the best of 2 that wait at step 2, loss 0.5; 0 of 2 there were promoted before, 1 may be"
+    assert promoted.why == said
+
+
+def test_what_a_paused_trial_reached_is_never_run_again(stage):
+    stage.run(trains(stage, level), ASHA + "budget: 6", slots=3)
+    for trial in stage.trials:
+        steps = [step for run in reported(stage, trial.number) for step in run]
+        assert steps == list(range(1, trial.last_step + 1))
+
+
+def test_promotions_go_on_after_the_budget_of_configurations_is_used(stage):
+    stage.run(trains(stage, lambda number, step: -float(number)), ASHA + "budget: 4")
+    assert states(stage)[3] == ("complete", 4)
+
+
+def test_a_budget_that_is_raised_lets_those_that_wait_go_on(stage):
+    stage.run(trains(stage, level), ASHA + "budget: 3")
+    assert states(stage) == [("complete", 4), ("paused", 2), ("paused", 2)]
+    Sweep(stage.directory).edit(set=[(["budget", "trials"], 4)])
+    list(stage.worker(trains(stage, level)).work())
+    assert states(stage) == [("complete", 4), ("complete", 4), ("paused", 2), ("paused", 2)]
+
+
+def test_a_program_without_a_checkpoint_begins_again_and_goes_further(stage):
+    stage.run(trains(stage, level, saves=False), ASHA + "budget: 2")
+    assert reported(stage, 0) == [[1, 2], [1, 2, 3, 4]]
+    assert stage.trials[0].curve.steps == (1, 2, 3, 4)
+
+
+def test_a_program_that_ends_before_its_rung_is_complete(stage):
+    stage.run(lambda job: stage.losses(1.0), ASHA + "budget: 2")
+    assert states(stage) == [("complete", 1), ("complete", 1)]
+
+
+def test_a_program_that_crashes_on_its_way_out_has_failed(stage):
+    act = stage.losses(1.0, 0.5, code=3)
+    stage.run(lambda job: act, ASHA + "budget: 1")
+    assert stage.states == ["failed"]
+
+
+def test_a_worker_that_leaves_lets_a_trial_wait_at_the_rung_that_it_has_come_to(stage):
+    switch = Switch()
+
+    def leave(job):
+        switch.turn(2, "we were told to")
+        Path(job.env["SWEEPRUN_METRICS"]).write_text('{"epoch": 2, "loss": 0.5}\n')
+
+    stage.run(lambda job: stage.Act([leave], code=None), ASHA + "budget: 1", switch=switch)
+    assert states(stage) == [("paused", 2)]
+
+
+def test_two_workers_that_want_to_promote_at_once_promote_one_trial_once(stage):
+    stage.sweep(ASHA + "budget: 8")
+    workers = [stage.worker(trains(stage, level), slots=2) for _ in range(2)]
+    stage.interleave(*(worker.work() for worker in workers))
+    counts = sorted(states(stage))
+    assert counts == [("complete", 4)] * 4 + [("paused", 2)] * 4
+    assert {trial.run for trial in stage.trials if trial.state is TrialState.COMPLETE} == {2}
+
+
+def test_another_worker_promotes_what_a_dead_one_has_paused(stage):
+    stage.sweep(ASHA + "budget: 2")
+    work = stage.worker(trains(stage, level), pid=1, start_time=1).work()  # nobody: no such process lives
+    assert any(event.name == "trial_paused" for event in work)
+    list(stage.worker(trains(stage, level)).work())
+    assert ("complete", 4) in states(stage)
+
+
+def test_a_trial_whose_worker_died_at_its_rung_waits_there_and_runs_no_step_again(stage):
+    sweep = stage.sweep(ASHA + "budget: 2")
+    work = stage.worker(trains(stage, level), pid=1, start_time=1).work()
+    assert any(event.name == "metric" and event.said["step"] == 2 for event in work)
+    files = runs.files(sweep.layout, sweep.trials()[0])
+    started = json.loads(files.command.read_text())
+    files.command.unlink()
+    runs.write_json(files.command, started | {"launcher": None})
+    list(stage.worker(trains(stage, level)).work())
+    assert states(stage) == [("complete", 4), ("paused", 2)]
+    assert reported(stage, 0) == [[1, 2], [3, 4]]
