@@ -30,19 +30,33 @@ class Training:
         self.checkpoint.mkdir(parents=True)
         (root / "params.json").write_text(json.dumps(params))
 
-    def start(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
+    def next_run(self) -> dict[str, str]:
+        """Make the directory of one more run; its environment."""
         self.n_runs += 1
         run = self.root / f"run{self.n_runs}"
         run.mkdir()
         given = {"SWEEPRUN_TRIAL": "0", "SWEEPRUN_SEED": "3", "SWEEPRUN_DIR": str(run)}
         given |= {"SWEEPRUN_CHECKPOINT": str(self.checkpoint), "SWEEPRUN_PARAMS": str(self.root / "params.json")}
-        given |= {"SWEEPRUN_METRICS": str(run / "metrics.jsonl")} | env
-        with open(run / "stdout", "wb") as stdout:
-            command = [*self.command, *arguments]
+        return given | {"SWEEPRUN_METRICS": str(run / "metrics.jsonl")}
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
+        given, command = self.next_run() | env, [*self.command, *arguments]
+        with open(Path(given["SWEEPRUN_DIR"]) / "stdout", "wb") as stdout:
             return subprocess.Popen(command, env=os.environ | given, stdout=stdout, start_new_session=True)
 
     def finish(self, *arguments: str, **env: str) -> None:
         assert self.start(*arguments, **env).wait(120) == 0
+
+    def finish_here(self, program: ModuleType, *arguments: str, **env: str) -> None:
+        """Run it in this process, which spares the import of torch."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (self.next_run() | env).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", [*self.command[1:], *arguments])
+            try:
+                program.main()
+            finally:
+                sys.modules["torch"].use_deterministic_algorithms(False)
 
     def start_and_kill_while_saving(self, file: str) -> None:
         """Kill it when it has begun to write the temporary `file` of its checkpoint."""

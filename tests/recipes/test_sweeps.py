@@ -19,9 +19,11 @@ SHORT = {
     "anylang": ["epochs=10"],
     "chargpt": ["iterations=25", "batch_size=4"],
     "cnn": ["epochs=2"],
+    "darts": ["search_epochs=1", "train_epochs=1", "width=4"],
     "digits": ["epochs=2"],
     "ensemble": ["epochs=2"],
     "lr_finder": [],
+    "nas": ["epochs=1"],
     "sklearn": ["n_trees.max=30"],
 }
 NAMES = sorted(path.parent.name for path in RECIPES.glob("*/README.md"))
