@@ -32,7 +32,8 @@ def test_it_is_valid_and_uses_only_what_is_built(sweep: SweepFile) -> None:
 
 
 def test_its_algorithm_and_pruner_take_their_settings(sweep: SweepFile) -> None:
-    load("sampler", sweep.algorithm.name, sweep.algorithm.options)
+    algorithm = settled(sweep).algorithm
+    load("sampler", algorithm.name, algorithm.options)
     load("pruner", sweep.pruner.name, sweep.pruner.options)
 
 

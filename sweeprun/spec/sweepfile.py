@@ -101,7 +101,7 @@ class SweepFile(Language):
         description="Does the program continue from its checkpoint? auto: it shows; false: asha stops trials instead of"
         " pausing them.",
     )
-    fidelity: dict[Name, tuple[AnyJson, ...]] | None = Field(
+    fidelity: dict[Name, Annotated[tuple[AnyJson, ...], Field(json_schema_extra={"minItems": 2})]] | None = Field(
         default=None,
         description="A parameter that is raised from rung to rung, and its values: a trial begins again with the next"
         " one instead of going on for more steps. With pruner asha or hyperband.",
