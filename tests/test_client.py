@@ -295,6 +295,18 @@ def test_reports_among_other_output_count_where_the_sweep_reads_standard_output(
     assert client.start_step() == 2
 
 
+def test_a_copy_of_another_trial_starts_after_the_steps_that_it_was_given(
+    trial: TrialDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPRUN_FROM_STEP", "20")
+    assert client.start_step() == 0  # nothing was saved
+    (trial.checkpoint / "last.pt").touch()
+    assert client.start_step() == 20
+    client.report(epoch=21)
+    trial.start(run=2)
+    assert client.start_step() == 21
+
+
 def test_without_a_checkpoint_a_later_run_starts_over(trial: TrialDirectory) -> None:
     client.report(epoch=5)
     trial.start(run=2)

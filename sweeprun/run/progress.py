@@ -125,7 +125,7 @@ class Progress:
         if not values:
             return None
         step = self._finished(reported, values)
-        if 0 < step <= self._from_step:
+        if self._from_step and step <= self._from_step:
             return None
         if self._fresh:
             self._fresh = False

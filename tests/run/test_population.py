@@ -15,6 +15,7 @@ from sweeprun.run.worker import Switch
 from sweeprun.store import copying
 from sweeprun.trials import SEGMENT, TrialState
 
+SILENCE = {}  # a turn of the loop in which a program says nothing
 SYNC = "algorithm: {name: pbt, members: 4, interval: 2, max: 6, sync: true}\n"
 ASYNC = SYNC.replace("true", "false")
 
@@ -94,6 +95,23 @@ def test_a_generation_is_the_same_on_any_number_of_slots(stage, tmp_path):
     population(other, SYNC, slots=3)
     told = [[(t.params, dict(t.notes), t.parent, t.values) for t in each.trials] for each in (stage, other)]
     assert told[0] == told[1]
+
+
+def test_a_sweep_that_waits_for_somebody_to_be_ready_is_not_over(stage):
+    """Member 0 is given up while member 1 runs on; when that one is ready, nobody runs."""
+    stage.sweep("", "algorithm={name: pbt, members: 2, interval: 2, max: 6, quantile: 0.5}")
+    program = trains(stage)
+    turns = {(0, 1): 3, (1, 2): 9}  # of silence, by trial and run
+
+    def script(job):
+        run, x = int(job.run_dir.name.removeprefix("run")), 0.1 if job.trial == 0 else 0.9
+        Path(job.env["SWEEPRUN_PARAMS"]).write_text(json.dumps({"x": x}))
+        return stage.Act([*[SILENCE] * turns.get((job.trial, run), 0), *program(job).lines])
+
+    list(stage.worker(script, slots=2).work())
+    given_up, best, child = stage.trials
+    assert (given_up.state, child.parent, child.from_step) == (TrialState.PRUNED, best.number, 4)
+    assert [trial.last_step for trial in (best, child)] == [6, 6]
 
 
 # ---- what goes wrong

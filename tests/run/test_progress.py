@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from sweeprun.objective import Objective
 from sweeprun.reported import MAX_POINTS, MAX_VALUES
 from sweeprun.run.progress import Progress, Reporting
 from sweeprun.run.source import Source
-from sweeprun.trials import Curve, Trial, TrialState
+from sweeprun.trials import SEGMENT, Curve, Trial, TrialState
 
 NAN = float("nan")
 
@@ -61,6 +62,32 @@ def test_steps_may_skip():
 def test_without_a_step_each_line_with_a_tracked_metric_is_one():
     trial = reached([{"loss": 3.0}, {"lr": 0.1}, {"loss": 2.0}, {"note": "text"}])
     assert (trial.curve.steps, trial.last_step) == ((1, 2), 2)
+
+
+def copy_at(step):
+    """A trial that was born with the checkpoint of another one."""
+    return blank(origin=SEGMENT, parent=3, notes={"member": 0, "generation": 1, "from_step": step})
+
+
+def test_the_steps_of_a_copy_go_on_from_those_that_it_was_given():
+    trial = reached(epochs(2.0, 1.0, start=11), copy_at(10), first=1)
+    assert (trial.curve.steps, trial.last_step, trial.step) == ((11, 12), 12, 12)
+    assert reached([], copy_at(10)).last_step == 0
+
+
+def test_without_a_step_the_lines_of_a_copy_go_on_too():
+    assert reached([{"loss": 2.0}, {"loss": 1.0}], copy_at(10)).curve.steps == (11, 12)
+
+
+def test_what_a_copy_reports_again_of_its_parent_is_no_value_of_its_own():
+    trial = reached(epochs(0.5, 2.0, 1.0, start=10), copy_at(10), first=1)
+    assert (trial.curve.steps, trial.values) == ((11, 12), {"loss": 1.0})
+
+
+def test_a_copy_that_is_preempted_without_a_step_of_its_own_has_made_none():
+    before = replace(copy_at(10), preemptions=2)
+    assert reached(epochs(0.5, start=10), before, first=1).preemptions == 2
+    assert reached(epochs(0.5, start=11), before, first=1).preemptions == 0
 
 
 @pytest.mark.parametrize(("continues", "steps"), [(True, (1, 2, 3, 4)), (False, (1, 2))])
