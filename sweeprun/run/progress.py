@@ -100,8 +100,8 @@ class Progress:
         self.first = trial.first if trial.first is not None else first
         self.names: set[str] = set()
         told = replace(trial, curve=Curve(), values={}, step=None, last_step=0) if reporting.by_level else trial
-        self._had = told.last_step
         self._reported = _reported(reporting, told, reporting.reduce)
+        self._had = self._reported.last_step
         self._params: Params = trial.params
         self._from_step = trial.from_step
         self._continues, self._says_steps, self._before = continues, False, 0
