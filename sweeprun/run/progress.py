@@ -101,7 +101,7 @@ class Progress:
         self.names: set[str] = set()
         told = replace(trial, curve=Curve(), values={}, step=None, last_step=0) if reporting.by_level else trial
         self._reported = _reported(reporting, told, reporting.reduce)
-        self._had = self._reported.last_step
+        self._had = max(told.last_step, self._reported.last_step)
         self._params: Params = trial.params
         self._from_step = trial.from_step
         self._continues, self._says_steps, self._before = continues, False, 0
