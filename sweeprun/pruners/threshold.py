@@ -38,8 +38,8 @@ class _Distance:
         return cls(amount, match is not None)
 
     def beyond(self, best: float) -> float:
-        """How much higher than `best` a loss may be; infinity where a percentage says nothing."""
-        return (abs(best) * self.amount / 100 or math.inf) if self.percentage else self.amount
+        """How much higher than `best` a loss may be."""
+        return abs(best) * self.amount / 100 if self.percentage else self.amount
 
     def __str__(self) -> str:
         return f"{self.amount:g}{'%' if self.percentage else ''}"
@@ -158,7 +158,6 @@ def _compared(standing: Standing, distance: _Distance) -> Verdict:
     shown = f"{standing.metric.value(best):.6g}, the best of {len(standing.others)} others"
     if distance.percentage and not best:
         return Verdict(Action.CONTINUE, f"{standing}, beside {shown}: there is no percentage of 0")
-    # What equals the best is not behind, and infinities have no difference.
-    worse = standing.own > best and standing.own - best > distance.beyond(best)
+    worse = standing.own - best > distance.beyond(best)  # equal infinities: NaN, which is not more
     reason = f"{standing} is {'more' if worse else 'not more'} than {distance} behind {shown}"
     return Verdict(Action.STOP if worse else Action.CONTINUE, reason)

@@ -52,7 +52,7 @@ class WilcoxonPruner(Pruner):
             return unjudged
         pairs = min(_candidates(trial, history, metric), key=lambda each: each.order, default=None)
         if pairs is None:
-            return Verdict(Action.CONTINUE, "no other trial is complete yet")
+            return Verdict(Action.CONTINUE, "no trial is complete yet")
         if len(pairs.own) < self.startup:
             few = f"{len(pairs.own)} steps in common with trial {pairs.number}, {self.startup} are needed"
             return Verdict(Action.CONTINUE, few)
@@ -66,7 +66,8 @@ class WilcoxonPruner(Pruner):
         )
         if not own > best:
             return Verdict(Action.CONTINUE, f"{said}: no worse")
-        p = signed_rank.chance(pairs.differences)
+        with np.errstate(over="ignore"):  # equal infinities do not come here: their means are no worse
+            p = signed_rank.chance(pairs.own - pairs.best)
         if p < self.p:
             return Verdict(Action.STOP, f"{said}: worse, p = {p:.3g} is below {self.p:g}")
         return Verdict(Action.CONTINUE, f"{said}: not surely worse, p = {p:.3g} is not below {self.p:g}")
@@ -91,17 +92,11 @@ class _Pairs:
         mean = _mean(self.best)
         return -len(self.best), mean if mean == mean else np.inf, self.best.tolist()
 
-    @property
-    def differences(self) -> Floats:
-        """How much worse the trial is at each step; 0 where both are infinitely bad, or good."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            return np.where(self.own == self.best, 0.0, self.own - self.best)
-
 
 def _candidates(trial: Trial, history: History, metric: Objective) -> Iterator[_Pairs]:
     curve = history.curve(trial, metric)
     for other in history.trials:
-        if other.state is TrialState.COMPLETE and other.number != trial.number:
+        if other.state is TrialState.COMPLETE:
             yield _Pairs.of(curve, other.number, history.curve(other, metric))
 
 

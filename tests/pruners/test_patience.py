@@ -29,6 +29,11 @@ def test_a_trial_is_stopped_once_it_has_not_improved_for_so_many_steps(judge: Ju
     assert stops(judge, PatiencePruner(patience=3), [5.0, 4.0, 4.0, 4.5, 4.0, 3.0, 3.0, 3.0, 3.0]) == [5, 9]
 
 
+def test_the_best_value_so_far_counts_then_and_now(judge: Judge) -> None:
+    assert judge(PatiencePruner(patience=2), [1.0, 5.0, 5.0, 3.0]).stop
+    assert not judge(PatiencePruner(patience=2), [3.0, 1.0, 4.0]).stop
+
+
 def test_getting_worse_is_no_improvement(judge: Judge) -> None:
     assert stops(judge, PatiencePruner(patience=2), [1.0, 2.0, 3.0]) == [3]
     assert stops(judge, PatiencePruner(patience=2), [1.0, 2.0, 3.0], goal="maximize") == []

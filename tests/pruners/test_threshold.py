@@ -206,6 +206,7 @@ def test_a_schedule_is_the_same_with_text_for_keys_as_files_have_it() -> None:
         ({"behind": {"1.5": 1}}, "behind holds the step '1.5'; allowed is a whole number of at least 1"),
         ({"behind": {"five": 1}}, "behind holds the step 'five'; allowed is a whole number of at least 1"),
         ({"behind": {"10": 1, "5": 1}}, "behind has step 5 after step 10; steps must ascend"),
+        ({"behind": {"5": 1, 5: 2}}, "behind has step 5 after step 5; steps must ascend"),
         ({"upper": 1, "until": 0}, "until is 0; allowed is a number of at least 1"),
         ({"upper": 1, "warmup": 5, "until": 5}, "until is 5, so that what begins at step 5 never decides"),
         ({"behind": {"5": 1, "30": 1}, "until": 20}, "until is 20, so that what begins at step 30 never decides"),

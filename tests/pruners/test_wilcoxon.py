@@ -77,9 +77,7 @@ def test_only_steps_that_both_have_are_compared(judge: Judge) -> None:
 
 @pytest.mark.parametrize("state", [TrialState.RUNNING, TrialState.PAUSED, TrialState.PRUNED, TrialState.FAILED])
 def test_only_complete_trials_are_compared_with(judge: Judge, state: TrialState) -> None:
-    assert judge(WilcoxonPruner(), worse(5.0), [BEST], state=state) == Verdict(
-        CONTINUE, "no other trial is complete yet"
-    )
+    assert judge(WilcoxonPruner(), worse(5.0), [BEST], state=state) == Verdict(CONTINUE, "no trial is complete yet")
 
 
 def test_the_trial_with_the_best_mean_over_common_steps_is_the_one_to_compare_with(judge: Judge) -> None:
@@ -88,6 +86,13 @@ def test_the_trial_with_the_best_mean_over_common_steps_is_the_one_to_compare_wi
     assert "that of trial 2 4" in verdict.reason
     assert verdict.stop
     assert not judge(WilcoxonPruner(), worse(1.0, 4), [later_better, worse(3.0)]).stop
+
+
+def test_of_equal_means_the_order_of_trials_does_not_choose(judge: Judge) -> None:
+    up, down = [1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]
+    verdicts = [judge(WilcoxonPruner(), [2.0, 3.0, 4.0, 5.0], others) for others in ([up, down], [down, up])]
+    assert [verdict.action for verdict in verdicts] == [STOP, STOP]  # beside `down` alone it would go on
+    assert not judge(WilcoxonPruner(), [2.0, 3.0, 4.0, 5.0], [down]).stop
 
 
 def test_a_trial_that_ended_early_is_compared_with_only_where_no_other_has_more_steps(judge: Judge) -> None:

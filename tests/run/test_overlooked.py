@@ -204,6 +204,17 @@ def test_what_is_reported_instead_need_not_be_like_it(notices):
     assert text.endswith("and stops none; trial 0 reported loss")
 
 
+def test_it_is_told_once_though_more_is_reported_later(notices):
+    assert len(notices(*epochs(3), {"epoch": 4, "loss": 0.5, "f1": 0.5}, {"epoch": 5, "loss": 0.4})[0]) == 1
+
+
+def test_where_the_objective_is_missing_too_the_end_of_the_trial_tells_of_both(notices):
+    told, events = notices({"epoch": 1, "Acc": 0.5}, {"epoch": 2, "Acc": 0.5}, {"epoch": 3, "Acc": 0.5}, budget=1)
+    assert told == []
+    [why] = [event.said["why"] for event in events if event.name == "trial_failed"]
+    assert "it reported Acc" in why
+
+
 def test_one_step_without_it_proves_nothing_while_the_trial_runs(notices):
     rows = [row for one, other in zip(epochs(3), epochs(3, acc=0.5), strict=True) for row in (one, other)]
     assert notices(*rows)[0] == []
