@@ -4,19 +4,20 @@ Everything here is a loss: minimised, whatever the goal of the metric.
 
 A History never changes. It computes what is asked for and keeps it; `advance` hands what still holds to the History
 of the next moment, so that a verdict costs what has changed since the last one and not the whole sweep. The work is
-recognised by the identity of a trial's `params` and `curve`: whoever reads the trials must return the same objects
-for those that did not change.
+recognised by the identity of a trial and of its `params` and `curve`: whoever reads the trials must return the same
+objects for those that did not change. Histories that came from each other by `advance` are for one thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from sweeprun.kept import AnyPart, Kept, Order, Part
 from sweeprun.objective import Goal, Objective
 from sweeprun.space import Space
 from sweeprun.trials import Curve, Params, Trial, TrialState
@@ -60,25 +61,95 @@ class _Configuration:
     listed: bool
 
 
+class _Keys(Part, Mapping[str, int]):
+    """The keys of configurations, each with the first of its trials; `key_of` gives None for who has none."""
+
+    def __init__(self, key_of: Callable[[Trial], str | None]):
+        self._key_of = key_of
+        self._known: dict[int, str] = {}
+        self._numbers: dict[str, list[int]] = {}
+
+    def __getitem__(self, key: str) -> int:
+        return self._numbers[key][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def note(self, trial: Trial) -> None:
+        key = self._key_of(trial)
+        if key == self._known.get(trial.number):
+            return
+        self.forget(trial.number)
+        if key is not None:
+            self._known[trial.number] = key
+            insort(self._numbers.setdefault(key, []), trial.number)
+
+    def forget(self, number: int) -> None:
+        key = self._known.pop(number, None)
+        if key is not None:
+            self._numbers[key].remove(number)
+            if not self._numbers[key]:
+                del self._numbers[key]
+
+
+class _Points(Part):
+    """Where trials are in the cube, and which coordinates are active: rows (k, 2 d) in the order of their `numbers`.
+
+    Rows that were handed out are never written again.
+    """
+
+    def __init__(self, point_of: Callable[[Trial], tuple[Floats, Flags] | None], d: int):
+        self._point_of = point_of
+        self._known: dict[int, tuple[Floats, Flags]] = {}
+        self.numbers: list[int] = []
+        self._U, self._active = np.empty((0, d)), np.empty((0, d), dtype=np.bool_)
+
+    @property
+    def rows(self) -> tuple[Floats, Flags]:
+        """Both (k, d), read-only."""
+        U, active = self._U[: len(self.numbers)], self._active[: len(self.numbers)]
+        U.flags.writeable = active.flags.writeable = False
+        return U, active
+
+    def note(self, trial: Trial) -> None:
+        point = self._point_of(trial)
+        if point is self._known.get(trial.number):
+            return
+        self.forget(trial.number)
+        if point is not None:
+            self._known[trial.number] = point
+            place = bisect_left(self.numbers, trial.number)
+            if place < len(self.numbers) or place == len(self._U):
+                self._make_room(place)
+            self.numbers.insert(place, trial.number)
+            self._U[place], self._active[place] = point
+
+    def forget(self, number: int) -> None:
+        if self._known.pop(number, None) is not None:
+            place = self.numbers.index(number)
+            del self.numbers[place]
+            self._U, self._active = np.delete(self._U, place, axis=0), np.delete(self._active, place, axis=0)
+
+    def _make_room(self, place: int) -> None:
+        """New arrays, with free rows at `place`: one where others follow, else as many as there are rows."""
+        n = 1 if place < len(self.numbers) else max(8, place)
+        self._U, self._active = (
+            np.concatenate([rows[:place], np.empty_like(rows, shape=(n, rows.shape[1])), rows[place:]])
+            for rows in (self._U, self._active)
+        )
+
+
 @dataclass
 class _Memory:
-    """What was computed and still holds. The first two are shared by successive histories: an entry is used only for
-    the very object that it was made from. `levels[metric, best, step]` are the sorted losses there of the first k of
-    `ended`; a following history owns copies, whose `ended` begin with these."""
+    """What was computed and still holds, shared by successive histories. An entry of the first two is used only for the
+    very object that it was made from."""
 
     configurations: dict[int, _Configuration] = field(default_factory=dict)
     curves: dict[tuple[int, Objective], tuple[Curve, LossCurve]] = field(default_factory=dict)
-    ended: list[Trial] = field(default_factory=list)
-    levels: dict[tuple[Objective, bool, int], tuple[int, Floats]] = field(default_factory=dict)
-
-    def following(self, trials: Sequence[Trial]) -> _Memory:
-        """The same for a later moment, whose trials are `trials` by number."""
-        kept = [trial for trial in self.ended if trial.number < len(trials) and trials[trial.number] is trial]
-        if len(kept) < len(self.ended):
-            return _Memory(self.configurations, self.curves, [t for t in trials if t.state in _ENDED])
-        known = {trial.number for trial in kept}
-        kept += [trial for trial in trials if trial.state in _ENDED and trial.number not in known]
-        return _Memory(self.configurations, self.curves, kept, dict(self.levels))
+    kept: Kept = field(default_factory=Kept)
 
 
 class History:
@@ -101,43 +172,51 @@ class History:
         self.objectives = tuple(objectives)
         self.trials = tuple(trials)
         self.earlier = tuple(earlier)
-        self._memory = _memory or _Memory().following(self.trials)
+        self._memory = _memory or _Memory()
 
     def advance(self, trials: Sequence[Trial]) -> History:
         """The history a moment later; work on trials that are the same objects is not done again."""
-        memory = self._memory.following(trials)
-        return History(self.space, self.objectives, trials, earlier=self.earlier, _memory=memory)
+        return History(self.space, self.objectives, trials, earlier=self.earlier, _memory=self._memory)
 
     @property
     def number(self) -> int:
         """The number of the next trial."""
         return len(self.trials)
 
-    @cached_property
+    @property
     def keys(self) -> Mapping[str, int]:
-        """The configurations of all trials, whatever became of them (Space.key), each with its first trial's number."""
-        first: dict[str, int] = {}
-        for trial, found in self._tried:
-            first.setdefault(found.key, trial.number)
-        return first
+        """The configurations of all trials, whatever became of them (Space.key), each with its first trial's number. Of
+        use as long as this is the newest history."""
+        return self.part("keys", lambda: _Keys(lambda trial: found.key if (found := self._tried(trial)) else None))
 
-    @cached_property
+    @property
     def n_tried(self) -> int:
         """How many of the configurations of a finite space have been tried; all `size` of them exhaust it."""
-        return len({found.key for _, found in self._tried if found.listed})
 
-    @cached_property
+        def listed(trial: Trial) -> str | None:
+            found = self._tried(trial)
+            return found.key if found is not None and found.listed else None
+
+        return len(self.part("listed", lambda: _Keys(listed)))
+
+    @property
     def inside(self) -> tuple[Trial, ...]:
         """The trials that are points of the space, by number; an edited space may hold only some."""
-        return tuple(trial for trial, found in self._tried if found.point is not None)
+        return tuple(map(self.trials.__getitem__, self._points.numbers))
 
-    @cached_property
+    @property
     def points(self) -> tuple[Floats, Flags]:
         """Where the trials `inside` are: `U (n, d)` in the unit cube, and which coordinates are active, (n, d)."""
-        points = [found.point for _, found in self._tried if found.point is not None]
-        shape = len(points), len(self.space.parameters)
-        U = np.array([u for u, _ in points], dtype=np.float64).reshape(shape)
-        return U, np.array([active for _, active in points], dtype=np.bool_).reshape(shape)
+        return self._points.rows
+
+    def part(self, key: Hashable, make: Callable[[], AnyPart]) -> AnyPart:
+        """What is worked out of the trials one by one, see Kept.part: use it before anything else is asked."""
+        self._memory.kept.move(self.trials)
+        return self._memory.kept.part(key, make)
+
+    def order(self, key: Hashable, value_of: Callable[[Trial], float | None]) -> Order:
+        """The trials in the order of a value that depends on `key` and the trial alone; None: left out."""
+        return self.part(key, lambda: Order(value_of))
 
     def metric(self, name: str | None = None, goal: Goal | None = None) -> Objective:
         """`name` with its direction: `goal`, else that of the objective so named, else minimize, as in a sweep file.
@@ -167,15 +246,15 @@ class History:
         is complete counts with its last one for ever. Failed and waiting trials are no evidence.
         """
         ended = self._ended_levels(metric, step, best)
-        own = self.trials[trial.number] if trial.number < len(self.trials) else trial
-        if own.state in _ENDED and (level := self.curve(own, metric).at(step, best)) is not None:
-            ended = np.delete(ended, np.searchsorted(ended, level))
+        own, levels = ended.value(trial.number), np.array(ended.values, dtype=np.float64)
+        if own is not None:
+            levels = np.delete(levels, np.searchsorted(levels, own))
         underway = [
             level
-            for other in self._underway
-            if other.number != trial.number and (level := self._reached(other, metric, step, best)) is not None
+            for number in self.order("underway", lambda each: 0.0 if each.state in _UNDERWAY else None).numbers
+            if number != trial.number and (level := self._reached(self.trials[number], metric, step, best)) is not None
         ]
-        return np.sort(np.concatenate([ended, np.array(underway, dtype=np.float64)]))
+        return np.sort(np.concatenate([levels, np.array(underway, dtype=np.float64)]))
 
     def arrival(self, trial: Trial, metric: Objective, step: int, best: bool) -> float | None:
         """The loss with which the trial first came to `step`, or went beyond (`best`: the lowest until then); None
@@ -189,14 +268,17 @@ class History:
         loss = float(curve.losses[index]) if value is None else metric.loss(value)
         return min(loss, float(curve.best[index - 1])) if best and index > 0 else loss
 
-    @cached_property
-    def _tried(self) -> tuple[tuple[Trial, _Configuration], ...]:
-        """The trials whose parameters could be read, with what they are in this space."""
-        return tuple((trial, self._configuration(trial)) for trial in self.trials if trial.params or not trial.damaged)
+    @property
+    def _points(self) -> _Points:
+        def point_of(trial: Trial) -> tuple[Floats, Flags] | None:
+            found = self._tried(trial)
+            return found.point if found is not None else None
 
-    @cached_property
-    def _underway(self) -> tuple[Trial, ...]:
-        return tuple(trial for trial in self.trials if trial.state in _UNDERWAY)
+        return self.part("points", lambda: _Points(point_of, len(self.space.parameters)))
+
+    def _tried(self, trial: Trial) -> _Configuration | None:
+        """What a trial is in this space; None where its parameters cannot be read."""
+        return self._configuration(trial) if trial.params or not trial.damaged else None
 
     def _configuration(self, trial: Trial) -> _Configuration:
         known = self._memory.configurations.get(trial.number)
@@ -209,14 +291,11 @@ class History:
         curve = self.curve(trial, metric)
         return curve.at(step, best) if len(curve.steps) and curve.steps[-1] >= step else None
 
-    def _ended_levels(self, metric: Objective, step: int, best: bool) -> Floats:
-        memory, key = self._memory, (metric, best, step)
-        n_known, levels = memory.levels.get(key, (0, np.empty(0)))
-        if n_known < len(memory.ended):
-            new = (self.curve(trial, metric).at(step, best) for trial in memory.ended[n_known:])
-            levels = np.sort(np.concatenate([levels, [level for level in new if level is not None]]))
-            memory.levels[key] = len(memory.ended), levels
-        return levels
+    def _ended_levels(self, metric: Objective, step: int, best: bool) -> Order:
+        def level(trial: Trial) -> float | None:
+            return self.curve(trial, metric).at(step, best) if trial.state in _ENDED else None
+
+        return self.order(("ended", metric, step, best), level)
 
 
 def _configuration(space: Space, params: Params) -> _Configuration:

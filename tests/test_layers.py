@@ -20,7 +20,7 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"evidence"},
     {"store", "spec", "history", "launch"},
     {"space", "registry", "client", "front", "reported"},
-    {"objective"},
+    {"objective", "kept"},
     {"trials"},
     {"numerics", "expressions", "macros", "processes", "seeds"},
     {"errors"},
@@ -31,7 +31,7 @@ FILES = {"store", "launch", "spec", "cli", "client", "integrations"}
 FILES |= {"processes", "executors"}  # /proc; what simulated programs write
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
 PURE = {"samplers", "pruners", "numerics", "evidence", "history", "reported", "space", "expressions"}
-PURE |= {"front", "objective", "trials", "seeds"}
+PURE |= {"front", "objective", "kept", "trials", "seeds"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
 LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "moocore", "cmaes", "optuna", "sqlalchemy"}
 PROCESS_STARTERS = {"subprocess", "multiprocessing"}
