@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
+MEMBER = "member"  # what the notes of a trial of a population have: of which member it is
 
 Json = Any  # None, bool, int, float, str, list or dict of these
 Params = dict[str, Json]

@@ -31,7 +31,7 @@ from sweeprun.objective import Objective
 from sweeprun.run.command import text
 from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Json, Trial
+from sweeprun.trials import SEGMENT, Json, Trial
 
 _ROWS = 10
 
@@ -205,6 +205,9 @@ def _args(chosen: Chosen) -> None:
 def _command(chosen: Chosen) -> None:
     for trial in chosen.trials:
         line = retrain.line(chosen.sweep, trial)
+        if line is None and trial.origin == SEGMENT:
+            message = f"trial {trial.number} went on from trial {trial.parent}: no one command trains it again"
+            raise SweeprunError(message, f"sweeprun show {chosen.sweep.name} {trial.number} has its schedule")
         if line is None:
             raise SweeprunError(f"trial {trial.number}: no run of it left a command that can be read")
         write(f"{line}\n")

@@ -1,8 +1,10 @@
 """Everything about every trial, for a spreadsheet or a program.
 
 csv: a line a trial, with each parameter and metric in a column of its name. jsonl: a JSON object a trial, with its
-curve and its runs. optuna: a study of the sweep's name, with the trials that have ended; -o study.db makes it a SQLite
-database, any other name a journal. `sweeprun import` reads csv and optuna back.
+curve and its runs. Where trials have gone on from another one's checkpoint, both have their schedules: JSON lists of
+what was trained with which parameters, [{"from_step": 0, "params": {...}}, ...]. optuna: a study of the sweep's name,
+with the trials that have ended; -o study.db makes it a SQLite database, any other name a journal. `sweeprun import`
+reads csv and optuna back.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Annotated
 import typer
 
 from sweeprun.cli.columns import FEASIBLE, Column, finished, limits_kept, metrics_of, params_of
+from sweeprun.cli.lineage import schedule
 from sweeprun.cli.output import Output, deliver, put
 from sweeprun.cli.ranking import up_to_date
 from sweeprun.cli.sheet import sheet
@@ -32,7 +35,10 @@ from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Reporting
 from sweeprun.run.to_optuna import exportable
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Json, Trial
+from sweeprun.trials import SEGMENT, Json, Trial
+
+
+SCHEDULE = "schedule"
 
 
 class Form(StrEnum):
@@ -80,18 +86,24 @@ def _write_study(sweep: Sweep, trials: Sequence[Trial], output: Path | None) -> 
 
 
 def _csv(objectives: Sequence[Objective], trials: Sequence[Trial]) -> str:
-    columns = [*_BEFORE, *_values(objectives, trials), *limits_kept(objectives), *_AFTER]
+    columns = [*_BEFORE, *_values(objectives, trials), *limits_kept(objectives), *_AFTER, *_schedules(trials)]
     return sheet([each.name for each in columns], ([each.of(trial) for each in columns] for trial in trials))
 
 
 def _values(objectives: Sequence[Objective], trials: Sequence[Trial]) -> Iterator[Column]:
     """Metrics, the objectives first, and parameters. One whose name another column has is metrics.x or params.x."""
     metrics, params = metrics_of(trials, *(each.name for each in objectives)), params_of(trials)
-    taken = {each.name for each in (*_BEFORE, *_AFTER)} | {FEASIBLE} | (set(metrics) & set(params))
+    taken = {each.name for each in (*_BEFORE, *_AFTER)} | {FEASIBLE, SCHEDULE} | (set(metrics) & set(params))
     for name in metrics:
         yield Column(f"metrics.{name}" if name in taken else name, partial(_metric, name))
     for name in params:
         yield Column(f"params.{name}" if name in taken else name, partial(_param, name))
+
+
+def _schedules(trials: Sequence[Trial]) -> Iterator[Column]:
+    """A column where any trial has gone on from another one."""
+    if any(trial.origin == SEGMENT for trial in trials):
+        yield Column(SCHEDULE, lambda trial: json.dumps(schedule(trials, trial)))
 
 
 def _metric(name: str, trial: Trial) -> Json:
@@ -123,7 +135,8 @@ _AFTER = (
 
 
 def _jsonl(objectives: Sequence[Objective], trials: Sequence[Trial]) -> str:
-    return "".join(f"{json.dumps(strict(detail(trial, objectives)), allow_nan=False)}\n" for trial in trials)
+    bodies = (detail(trial, objectives) | {SCHEDULE: schedule(trials, trial)} for trial in trials)
+    return "".join(f"{json.dumps(strict(body), allow_nan=False)}\n" for body in bodies)
 
 
 _WRITERS: dict[Form, Callable[[Sequence[Objective], Sequence[Trial]], str]] = {Form.CSV: _csv, Form.JSONL: _jsonl}

@@ -15,7 +15,7 @@ from sweeprun.run.fidelity import Fidelity, handed_over
 from sweeprun.store import runs
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Json, Trial
+from sweeprun.trials import SEGMENT, Json, Trial
 
 _KEPT = ("SWEEPRUN_PARAMS", "SWEEPRUN_SEED", "SWEEPRUN_UNTIL", "OMP_NUM_THREADS", wandb.CONFIG)
 _AGAIN = '"$again"'
@@ -31,12 +31,13 @@ def quoted(word: str) -> str:
 
 
 def line(sweep: Sweep, trial: Trial) -> str | None:
-    """`cd DIRECTORY && VARIABLES... PROGRAM ARGUMENTS...`; None where no run of the trial left its command.
+    """`cd DIRECTORY && VARIABLES... PROGRAM ARGUMENTS...`; None where no run of the trial left its command, or where it
+    went on from another trial's checkpoint: no one command trains it again.
 
     What the command names of its run (`${env:SWEEPRUN_SEED}` ...) is what that run was given, but for the places where
     it wrote: in their stead stands a new directory beside the program, for a record is not written twice.
     """
-    said = _recorded(sweep, trial)
+    said = _recorded(sweep, trial) if trial.origin != SEGMENT else None
     if said is None:
         return None
     given = _given(said["env"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sweeprun.cli import retrain
 from sweeprun.cli.columns import metrics_of
+from sweeprun.cli.lineage import schedule, shown
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.ranking import up_to_date, within
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepAndNumber, opened_at
@@ -24,12 +25,16 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
     """Print one trial."""
     sweep, recorded = opened_at(sweep_and_number, root)
     reporting = Reporting.of(sweep.resolved)
-    trial = up_to_date(sweep, reporting)[recorded.number]
+    trials = up_to_date(sweep, reporting)
+    trial = trials[recorded.number]
     transitions = list(_transitions(sweep, trial))
     if as_json:
-        write_document("show", _body(sweep, trial, reporting.objectives, transitions))
+        more = {"transitions": transitions, "schedule": schedule(trials, trial)}
+        write_document("show", _body(sweep, trial, reporting.objectives, more))
         return
     write(pairs(_lines(reporting, trial)))
+    if steps := list(shown(trials, trial)):
+        write("\n" + pairs(steps))
     write("\n" + pairs(_said(transition) for transition in transitions))
     if trial.failure is not None and trial.failure.stderr:
         write("\n" + pairs(("stderr", text) for text in trial.failure.stderr))
@@ -38,13 +43,13 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
 
 
 def _body(
-    sweep: Sweep, trial: Trial, objectives: Sequence[Objective], transitions: list[dict[str, Json]]
+    sweep: Sweep, trial: Trial, objectives: Sequence[Objective], more: Mapping[str, Json]
 ) -> dict[str, Json]:
     return {
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
         "trial": detail(trial, objectives)
-        | {"transitions": transitions, "files": _files(sweep, trial), "command": retrain.line(sweep, trial)},
+        | {**more, "files": _files(sweep, trial), "command": retrain.line(sweep, trial)},
     }
 
 

@@ -19,7 +19,7 @@ from sweeprun.run.progress import Reporting
 from sweeprun.store import earlier
 from sweeprun.store.liveness import Observer, Worker
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Json, Trial, TrialState
+from sweeprun.trials import MEMBER, Json, Trial, TrialState
 
 _OPEN = (TrialState.WAITING, TrialState.RUNNING)
 
@@ -140,8 +140,10 @@ def kinds(failed: Sequence[Trial]) -> str:
 
 def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reached | None) -> tuple[str, str]:
     left = Counter(trial.state for trial in trials if trial.state in _OPEN)
-    # Under the limit of trials those that wait are still to be run; under any other one they are not.
-    over = reached is not None and (reached.key != "trials" or not left)
+    # Under the limit of trials those that wait are still to be run, and of those that are paused some may go on; under
+    # any other one they are not.
+    goes_on = (reached is None or reached.key == "trials") and not left and _goes_on(sweep, trials)
+    over = reached is not None and (reached.key != "trials" or not (left or goes_on))
     if at_work and (left[TrialState.RUNNING] or not over):
         return "running", ""
     if reached is not None and over:
@@ -149,8 +151,11 @@ def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reache
     if left:
         what = " and ".join(f"{n} {state}" for state, n in left.items())
         return "stopped", f"no worker is alive, and {what} are left; sweeprun resume goes on"
-    if _exhausted(sweep, trials):
-        return "finished", "every configuration of the space has been tried"
+    if goes_on:
+        n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
+        return "stopped", f"no worker is alive, and of {n_paused} paused trials some go on: sweeprun resume"
+    if (exhausted := _exhausted(sweep, trials)) is not None:
+        return "finished", exhausted
     return "stopped", "no worker is alive, and the budget is not used up; sweeprun resume goes on"
 
 
@@ -160,17 +165,31 @@ def _way_on(reached: Reached, n_waiting: int) -> str:
     return "; what waits is run where that limit is raised: sweeprun resume --edit FILE" if n_waiting else ""
 
 
-def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> bool:
-    """Costs the import of all that a worker needs, where it is not plain: the last question to ask."""
-    if _endless(sweep.resolved["parameters"]):
+def _goes_on(sweep: Sweep, trials: Sequence[Trial]) -> bool:
+    """Whether a worker would take on one of the trials that are paused. Costs the import of all that it needs."""
+    if not any(trial.state is TrialState.PAUSED for trial in trials):
         return False
     from sweeprun.run.plan import Plan
 
     plan = Plan.load(sweep)
+    history = plan.history(trials)
+    return plan.promotion(history) is not None or (plan.is_population and plan.suggest(history) is not None)
+
+
+def _exhausted(sweep: Sweep, trials: Sequence[Trial]) -> str | None:
+    """Why nothing more is suggested, None where something is. Costs the import of all that a worker needs, where it is
+    not plain: the last question to ask."""
+    if _endless(sweep.resolved["parameters"]) and not any(MEMBER in trial.notes for trial in trials):
+        return None
+    from sweeprun.run.plan import Plan
+
+    plan = Plan.load(sweep)
+    history = plan.history(trials)
     try:
-        return plan.space.size == plan.history(trials).n_tried
+        all_tried = plan.suggest(history) is None if plan.is_population else plan.space.size == history.n_tried
     except SpaceError:  # more configurations than can be counted are more than can have been tried
-        return False
+        return None
+    return plan.sampler.exhausted if all_tried else None
 
 
 def _endless(entries: Mapping[str, Json]) -> bool:

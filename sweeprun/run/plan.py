@@ -123,6 +123,11 @@ class Plan:
         known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
         return History(self.space, self.objectives, trials, earlier=known)
 
+    @property
+    def is_population(self) -> bool:
+        """Whether the algorithm trains members, and new trials are what comes of them."""
+        return hasattr(self.sampler, "members")
+
     def promotion(self, history: History) -> Promotion | Demotion | None:
         """The paused trial that goes on, or ends, before a new one is begun; None where there is none."""
         return self.pruner.promotion(history) if isinstance(self.pruner, Promoter) else None

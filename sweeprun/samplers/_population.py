@@ -20,9 +20,9 @@ from sweeprun.objective import Objective
 from sweeprun.pruners.base import Demotion, Promotion, Start
 from sweeprun.samplers._staging import Rules
 from sweeprun.samplers.random import RandomSampler
-from sweeprun.trials import SEGMENT, Json, Params, Suggestion, Trial, TrialState
+from sweeprun.trials import MEMBER, SEGMENT, Json, Params, Suggestion, Trial, TrialState
 
-MEMBER, GENERATION = "member", "generation"
+GENERATION = "generation"
 
 
 @dataclass(frozen=True, slots=True)
