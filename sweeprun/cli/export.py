@@ -37,7 +37,6 @@ from sweeprun.run.to_optuna import exportable
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import SEGMENT, Json, Trial
 
-
 SCHEDULE = "schedule"
 
 
