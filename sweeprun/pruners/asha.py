@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self, final
 
 from pydantic import Field, model_validator
 
 from sweeprun.history import History
-from sweeprun.pruners._rungs import Compare, Eta, GoalOf, Halving, Ladder, Length, Max, MetricName, Min, Steps
+from sweeprun.pruners._halving import Bracket, Halving
+from sweeprun.pruners._rungs import Eta, Ladder, Length, Max, Min, Steps
+from sweeprun.pruners._standing import Compare, Direction, MetricName
 from sweeprun.pruners.base import Action, Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
 
@@ -29,7 +32,7 @@ class AshaPruner(Promoter):
     """
 
     metric: MetricName = None
-    goal: GoalOf = None
+    goal: Direction = None
     compare: Compare = "best"
     max: Max = None
     length: Length = None
@@ -54,7 +57,7 @@ class AshaPruner(Promoter):
         return self._compared(trial, halving) if self.mode == "stop" and not verdict.stop else verdict
 
     def promotion(self, history: History) -> Promotion | None:
-        return self._halving(history).promotion(self._ladder.n)
+        return self._halving(history).promotion()
 
     def start(self, params: Params, history: History) -> Start:
         steps = self._ladder.steps(params)
@@ -66,7 +69,7 @@ class AshaPruner(Promoter):
 
     def _halving(self, history: History) -> Halving:
         metric = history.metric(self.metric, self.goal)
-        return Halving(history.trials, history, metric, self.compare == "best", self.eta, self._ladder.steps)
+        return Halving(history, self._ladder, _bracket, metric, self.compare == "best")
 
     def _compared(self, trial: Trial, halving: Halving) -> Verdict:
         """It is stopped at the rung that it has just come to, unless it is among the best there."""
@@ -75,9 +78,15 @@ class AshaPruner(Promoter):
         k = max((k for k, step in enumerate(steps) if before < step <= now), default=None)
         if k is None:
             return Verdict(Action.CONTINUE, f"step {now}, no rung was come to")
-        own, others = halving.loss(trial, steps[k]), halving.others(trial, k)
-        if own is None or len(others) < self.min_trials:
-            return Verdict(Action.CONTINUE, f"{len(others)} others at step {steps[k]}, {self.min_trials} are needed")
-        better, allowed = sum(other < own for other in others), max(1, (len(others) + 1) // self.eta)
+        own = halving.loss(trial, steps[k])
+        n_others, n_better = halving.others(trial, steps[k], math.inf if own is None else own)
+        if own is None or n_others < self.min_trials:
+            return Verdict(Action.CONTINUE, f"{n_others} others at step {steps[k]}, {self.min_trials} are needed")
+        allowed = max(1, (n_others + 1) // self.eta)
         reason = f"{halving.standing(trial, steps[k])}; the best {allowed} go on"
-        return Verdict(Action.CONTINUE if better < allowed else Action.STOP, reason)
+        return Verdict(Action.CONTINUE if n_better < allowed else Action.STOP, reason)
+
+
+def _bracket(trial: Trial) -> Bracket:
+    """All are in one bracket, whose first rung is the lowest."""
+    return Bracket(0, 0)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Self, final
+from typing import Self, final
 
 from pydantic import model_validator
 
 from sweeprun.history import History
-from sweeprun.pruners._rungs import Compare, Eta, GoalOf, Halving, Ladder, Length, Max, MetricName, Min, Steps
+from sweeprun.pruners._halving import Bracket, Halving
+from sweeprun.pruners._rungs import Eta, Ladder, Length, Max, Min, Steps
+from sweeprun.pruners._standing import Compare, Direction, MetricName
 from sweeprun.pruners.base import Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
-
-
-class _Bracket(NamedTuple):
-    """Bracket `rung` of a round begins at that rung: 0 with many trials of few steps, the last with few whole ones."""
-
-    round: int
-    rung: int
 
 
 @final
@@ -36,7 +31,7 @@ class HyperbandPruner(Promoter):
     """
 
     metric: MetricName = None
-    goal: GoalOf = None
+    goal: Direction = None
     compare: Compare = "best"
     max: Max = None
     length: Length = None
@@ -50,20 +45,15 @@ class HyperbandPruner(Promoter):
         return self
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
-        bracket = _bracket(trial) or _Bracket(0, self._ladder.n - 1)
-        return self._halving(bracket, history).verdict(trial)
+        return self._halving(history).verdict(trial)
 
     def promotion(self, history: History) -> Promotion | None:
-        for bracket in sorted({bracket for bracket in map(_bracket, history.trials) if bracket}):
-            found = self._halving(bracket, history).promotion(self._ladder.n - bracket.rung)
-            if found is not None:
-                return found
-        return None
+        return self._halving(history).promotion()
 
     def start(self, params: Params, history: History) -> Start:
-        begun = [bracket for bracket in map(_bracket, history.trials) if bracket]
-        bracket = max(begun, default=_Bracket(0, 0))
-        if begun.count(bracket) >= self._size(bracket):
+        sizes = self._halving(history).rungs.sizes
+        bracket = max(sizes, default=Bracket(0, 0))
+        if sizes.get(bracket, 0) >= self._size(bracket):
             bracket = self._after(bracket)
         until = self._ladder.steps(params)[bracket.rung]
         return Start(until, {"round": bracket.round, "bracket": bracket.rung})
@@ -72,29 +62,23 @@ class HyperbandPruner(Promoter):
     def _ladder(self) -> Ladder:
         return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
 
-    def _size(self, bracket: _Bracket) -> int:
+    def _size(self, bracket: Bracket) -> int:
         """With how many trials it begins: as many as make it cost what the others cost (JMLR, algorithm 1, line 3)."""
         s = self._ladder.n - 1 - bracket.rung
         return math.ceil(self._ladder.n * int(self.eta**s) / (s + 1))
 
-    def _after(self, bracket: _Bracket) -> _Bracket:
+    def _after(self, bracket: Bracket) -> Bracket:
         round_, rung = divmod(bracket.round * self._ladder.n + bracket.rung + 1, self._ladder.n)
-        return _Bracket(round_, rung)
+        return Bracket(round_, rung)
 
-    def _halving(self, bracket: _Bracket, history: History) -> Halving:
-        """That of one bracket."""
-
-        def steps_of(params: Params) -> tuple[int, ...]:
-            return self._ladder.steps(params)[bracket.rung :]
-
-        trials = [trial for trial in history.trials if _bracket(trial) == bracket]
+    def _halving(self, history: History) -> Halving:
         metric = history.metric(self.metric, self.goal)
-        return Halving(trials, history, metric, self.compare == "best", self.eta, steps_of)
+        return Halving(history, self._ladder, _bracket, metric, self.compare == "best")
 
 
-def _bracket(trial: Trial) -> _Bracket | None:
+def _bracket(trial: Trial) -> Bracket | None:
     """The bracket that is noted on a trial; None where it was begun without one, by hand."""
     match trial.notes:
         case {"round": int(round_), "bracket": int(rung)}:
-            return _Bracket(round_, rung)
+            return Bracket(round_, rung)
     return None

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sweeprun.history import History
-from sweeprun.pruners._rungs import Compare, Eta, GoalOf, Length, Max, MetricName, Min, Steps
+from sweeprun.pruners._rungs import Eta, Length, Max, Min, Steps
+from sweeprun.pruners._standing import Compare, Direction, MetricName
 from sweeprun.pruners.base import Promoter, Promotion, Start, Verdict
 from sweeprun.pruners.hyperband import HyperbandPruner
 from sweeprun.samplers.base import Sampler
@@ -34,7 +35,7 @@ class BOHBSampler(Sampler, Promoter):
     """
 
     metric: MetricName = None
-    goal: GoalOf = None
+    goal: Direction = None
     compare: Compare = "best"
     max: Max = None
     length: Length = None

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeprun import registry
 from sweeprun.history import History
 from sweeprun.objective import Goal
-from sweeprun.pruners.base import Action, Pruner, Verdict
+from sweeprun.pruners.base import Action, Promoter, Pruner, Verdict
 from sweeprun.pruners.none import NonePruner
 from sweeprun.trials import Curve, Trial, TrialState
 
@@ -165,3 +166,32 @@ def test_a_report_without_the_metric_is_no_nan(
     curve = Curve((1, 2), {"loss": (1.0, math.nan), "acc": (0.1, 0.2)})
     trial = replace(make_trial(9, state=TrialState.RUNNING), curve=curve)
     assert pruner.verdict(trial, make_history()).action is Action.CONTINUE
+
+
+@settings(max_examples=30)
+@given(walk=st.randoms(use_true_random=False))
+def test_what_was_kept_from_earlier_moments_changes_no_answer(
+    pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory, walk: random.Random
+) -> None:
+    history = make_history([])
+    for _ in range(40):
+        trials = list(history.trials)
+        number = walk.randrange(len(trials) + 1)
+        losses = [walk.choice([1.0, 2.0, 3.0, 4.0, math.inf, math.nan]) for _ in range(walk.choice([2, 5, 6, 15]))]
+        trial = make_trial(
+            number,
+            losses,
+            state=walk.choice([*TrialState, *[TrialState.PAUSED] * 4]),
+            until=walk.choice([5, 5, 5, 15, 81, None]),
+            notes=walk.choice([{}, {"round": 0, "bracket": 1}, *[{"round": 0, "bracket": 0}] * 4]),
+            damaged=walk.random() < 0.05,
+        )
+        trials[number : number + 1] = [trial]
+        if walk.random() < 0.1:
+            trials.pop()
+        history = history.advance(trials)
+        fresh, running = make_history(trials), replace(trial, state=TrialState.RUNNING)
+        assert pruner.verdict(running, history) == pruner.verdict(running, fresh)
+        if isinstance(pruner, Promoter):
+            assert pruner.promotion(history) == pruner.promotion(fresh)
+            assert pruner.start({}, history) == pruner.start({}, fresh)
