@@ -27,7 +27,7 @@ demo: setup
 	@$(BIN)/sweeprun best quickstart -f command
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check

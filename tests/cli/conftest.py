@@ -33,6 +33,11 @@ budget: 6
 WORKER = "0" * 32
 
 
+@pytest.fixture(autouse=True)
+def as_wide_as_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @dataclass
 class Built:
     """A sweep in which trials are put by hand. `worker` owns them; it is dead unless `join` made it."""

@@ -243,6 +243,6 @@ def test_a_storm_of_kills_leaves_no_gap_no_double_and_one_end_each(tmp_path: Pat
     sweep = Sweep(directory)
     check(sweep, (tmp_path / "said").read_text())
     assert len(sweep.trials()) == N_TRIALS
-    assert kills > 10
+    assert kills > 3
     go_on(sweep)
     collect(sweep)

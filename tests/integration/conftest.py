@@ -63,11 +63,15 @@ if "escape" in knobs:  # a grandchild in a session of its own, whose parent is g
 checkpoint = os.path.join(os.environ["SWEEPRUN_CHECKPOINT"], "step")
 start = int(open(checkpoint).read()) if os.path.exists(checkpoint) else 0
 metrics = os.open(os.environ["SWEEPRUN_METRICS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def report(step):
+    os.write(metrics, json.dumps({"epoch": step, "loss": 1 / step, "pid": os.getpid()}).encode() + b"\\n")
+if start:
+    report(start)  # again: the end may have come between saving and reporting
 for step in range(start + 1, int(os.environ.get("STEPS", "1")) + 1):
     with open(checkpoint + ".new", "w") as file:
         file.write(str(step))
     os.rename(checkpoint + ".new", checkpoint)
-    os.write(metrics, json.dumps({"epoch": step, "loss": 1 / step, "pid": os.getpid()}).encode() + b"\\n")
+    report(step)
     time.sleep(float(os.environ.get("PAUSE", "0")))
 """
 FILE = """
