@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sweeprun import seeds
 from sweeprun.history import History
 from sweeprun.pruners.base import Demotion
+from sweeprun.run.knowledge import UNDERWAY
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.outcome import Outcome, arrival, ended, lost, retried
 from sweeprun.run.plan import Plan
@@ -27,27 +28,28 @@ class Nothing:
 
 
 class Claims:
-    """Takes trials for one worker, with the freshest history."""
+    """Takes trials for one worker, by what the record holds at that moment: how far running trials have come since
+    does not count, so that all workers go by the same."""
 
     def __init__(self, sweep: Sweep, plan: Plan, ledger: Ledger, observer: Observer, worker: str):
         self._sweep, self._plan, self._ledger = sweep, plan, ledger
         self._observer, self._worker = observer, worker
+        self._history = plan.history(())
 
-    def next(self, history: History, running: Container[int], may_create: Callable[[History], bool]) -> Trial | Nothing:
+    def next(self, running: Container[int], may_create: Callable[[History], bool]) -> Trial | Nothing:
         """A trial that is ours and not started yet. `running` are the trials that this worker runs; `may_create` tells
         whether the budget allows one more configuration."""
         with self._sweep.lock():
-            history = history.advance(self._sweep.trials())
+            self._history = self._history.advance(self._sweep.trials())
+            history = self._history
             first = self._plan.reporting.first_step(history.trials)
-            for trial in history.trials:
+            for trial in (trial for trial in history.trials if trial.state in UNDERWAY):
                 if trial.number in running or self._ledger.owes(trial.number):
                     continue
                 if trial.state is TrialState.RUNNING:
                     claimed = self._orphan(trial, first, history)
-                elif trial.state is TrialState.WAITING:
-                    claimed = self._ledger.claim(trial, Reason.RESUMED if trial.run else Reason.NEW, trial.why)
                 else:
-                    continue
+                    claimed = self._ledger.claim(trial, Reason.RESUMED if trial.run else Reason.NEW, trial.why)
                 if claimed is not None:
                     return claimed
             promoted, history = self._promoted(history)

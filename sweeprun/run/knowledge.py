@@ -11,7 +11,7 @@ from sweeprun.run.plan import Plan
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial, TrialState
 
-_UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
+UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
 
 
 class Knowledge:
@@ -55,4 +55,4 @@ class Knowledge:
 
     def _take_in(self, history: History) -> None:
         self.history = history
-        self.underway = tuple(trial for trial in history.trials if trial.state in _UNDERWAY)
+        self.underway = tuple(trial for trial in history.trials if trial.state in UNDERWAY)

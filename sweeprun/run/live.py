@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ _UNASKED: Mapping[str, tuple[Request, str]] = {
 
 
 LEAVING_S = 1.0  # for a program that knows how far it was to go
+SOONEST_S, LATEST_S = 0.2, 1.0  # from one look at a run to the next
+PATIENCE = 0.1  # the longer nothing was heard of a run, the rarer it is looked at: after such a share of that time
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Arrived:
 @dataclass(slots=True)
 class Live:
     """A run of a trial, from the order to start it to its end. Times are on the worker's monotonic clock.
-    `stop_request` is the file by which a user has this one trial pruned."""
+    `stop_request` is the file by which a user has this one trial pruned; at `due` it is looked at next."""
 
     record: Trial
     progress: Progress
@@ -50,6 +53,7 @@ class Live:
     request: tuple[Request, str] | None = None
     arrived: Arrived | None = None
     owned: bool = True
+    due: float = -math.inf
     trial: Trial = field(init=False)
     _start_took_s: float = 0.0
     _log_bytes: int = 0
@@ -68,6 +72,7 @@ class Live:
         if rows:
             self.heard = now
             self.trial = self.progress.trial(self.record)
+        self.due = now + min(max(PATIENCE * (now - self.heard), SOONEST_S), LATEST_S)
         return [measurement for measurement in measured if measurement is not None]
 
     def complaint(self, plan: Plan) -> tuple[Request, str] | None:

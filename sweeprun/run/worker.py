@@ -173,7 +173,7 @@ class Worker:
     def _next_job(self, lease: Lease) -> Job | None:
         """A trial that is ours, ready to start; None where there is none now or the disk refuses."""
         try:
-            trial = self._claims.next(self.history, self._live.keys(), self._halting.may_create)
+            trial = self._claims.next(self._live.keys(), self._halting.may_create)
             if isinstance(trial, Nothing):
                 if self._ledger.trouble is None:
                     self._exhausted, self._fruitless = trial.exhausted, self.history
@@ -241,7 +241,8 @@ class Worker:
         self._ledger.settle(trial, retried(self._spawning.failed(event), trial, self.plan.retry))
 
     def _watch(self) -> Iterator[Event]:
-        for live in list(self._live.values()):
+        now = self._clock()
+        for live in [live for live in self._live.values() if live.due <= now]:
             measurements = live.read(self._clock())
             for measurement in measurements:
                 yield self._measured(live, measurement)

@@ -26,8 +26,7 @@ def claims(stage):
         ledger = Ledger(sweep, worker.uuid, sweep.layout.worker_log(worker.uuid), stage.clock)
         observer = liveness.Observer(sweep.layout, stage.lease, stage.clock)
         claims = Claims(sweep, plan, ledger, observer, worker.uuid)
-        history = History(plan.space, plan.objectives, sweep.trials())
-        return lambda: claims.next(history, running, may_create), worker
+        return lambda: claims.next(running, may_create), worker
 
     return made
 
