@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
 MEMBER = "member"  # what the notes of a trial of a population have: of which member it is
@@ -19,18 +19,21 @@ Params = dict[str, Json]
 
 
 class TrialState(StrEnum):
-    """Where a trial stands. The last three are final and never change."""
+    """Where a trial stands. The last three are `final` and never change."""
+
+    final: bool
 
     WAITING = "waiting"
     RUNNING = "running"
     PAUSED = "paused"
-    COMPLETE = "complete"
-    PRUNED = "pruned"
-    FAILED = "failed"
+    COMPLETE = "complete", True
+    PRUNED = "pruned", True
+    FAILED = "failed", True
 
-    @property
-    def final(self) -> bool:
-        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+    def __new__(cls, value: str, final: bool = False) -> Self:
+        state = str.__new__(cls, value)
+        state._value_, state.final = value, final  # looked up where ten thousand trials are
+        return state
 
 
 class Reason(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
 from sweeprun.front import Front, excess
+from sweeprun.kept import Part
 from sweeprun.objective import Objective
 from sweeprun.trials import FailureClass, Trial, TrialState
 
@@ -92,17 +93,21 @@ class Budget:
         objectives: Sequence[Objective],
         now: float,
         alive: Callable[[str], bool] = _held_for_alive,
+        tally: Tally | None = None,
     ) -> Reached | None:
         """The first limit that is reached, those of time first."""
-        return self.expired(trials, now, alive) or self.spent(trials, objectives)
+        return self.expired(trials, now, alive) or self.spent(trials, objectives, tally)
 
-    def spent(self, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Reached | None:
-        """The first limit that the record has reached."""
+    def spent(
+        self, trials: Sequence[Trial], objectives: Sequence[Objective], tally: Tally | None = None
+    ) -> Reached | None:
+        """The first limit that the record has reached. `tally` is of these trials, where somebody keeps one."""
+        tally = tally or Tally(self.forgiven, trials)
         checks = (
-            self._failures([trial for trial in trials if trial.number >= self.forgiven]),
+            self._failures(tally),
             self._target(trials, objectives),
             self._plateau(trials, objectives),
-            self._trials(trials),
+            self._trials(len(tally.configurations)),
         )
         return next((reached for reached in checks if reached), None)
 
@@ -129,8 +134,8 @@ class Budget:
         limits = {"trials": self.trials, "wall": self.wall}
         return {key: {"used": used[key], "limit": limits[key]} for key in used}
 
-    def _trials(self, trials: Sequence[Trial]) -> Reached | None:
-        if self.trials is None or configurations(trials) < self.trials:
+    def _trials(self, n_configurations: int) -> Reached | None:
+        if self.trials is None or n_configurations < self.trials:
             return None
         tried = "the one configuration of the budget is tried"
         if self.trials > 1:
@@ -161,19 +166,52 @@ class Budget:
         what = "best" if len(objectives) == 1 else "front"
         return Reached("plateau", Halt.FINISH, f"the last {n} trials improved the {what} by no more than {delta:g}")
 
-    def _failures(self, trials: Sequence[Trial]) -> Reached | None:
-        ends = [trial for trial in trials if trial.state.final and not trial.damaged]
-        failed = [_counts_as_failed(trial) for trial in ends]
-        limit, streak = self.failures, 0
-        for failure in reversed(failed):
-            if not failure:
-                break
-            streak += 1
-        if streak >= limit.consecutive:
-            return Reached("failures", Halt.FINISH, f"the last {streak} trials all failed")
-        if len(failed) >= limit.after and sum(failed) > limit.fraction * len(failed):
-            return Reached("failures", Halt.FINISH, f"{sum(failed)} of {len(failed)} trials failed")
+    def _failures(self, tally: Tally) -> Reached | None:
+        limit, n_failed, n_ended = self.failures, len(tally.failed), len(tally.ended)
+        if tally.streak >= limit.consecutive:
+            return Reached("failures", Halt.FINISH, f"the last {tally.streak} trials all failed")
+        if n_ended >= limit.after and n_failed > limit.fraction * n_ended:
+            return Reached("failures", Halt.FINISH, f"{n_failed} of {n_ended} trials failed")
         return None
+
+
+class Tally(Part):
+    """The numbers of the trials that count: as `configurations`; of those from `forgiven` on the ones that `ended`, and
+    that `failed`."""
+
+    def __init__(self, forgiven: int, trials: Iterable[Trial] = ()):
+        self._forgiven = forgiven
+        self._n = 0
+        self.configurations: set[int] = set()
+        self.ended: set[int] = set()
+        self.failed: set[int] = set()
+        for trial in trials:
+            self.note(trial)
+
+    def note(self, trial: Trial) -> None:
+        self.forget(trial.number)
+        self._n = max(self._n, trial.number + 1)
+        if _is_configuration(trial):
+            self.configurations.add(trial.number)
+        if trial.number >= self._forgiven and trial.state.final and not trial.damaged:
+            self.ended.add(trial.number)
+            if _counts_as_failed(trial):
+                self.failed.add(trial.number)
+
+    def forget(self, number: int) -> None:
+        for numbers in (self.configurations, self.ended, self.failed):
+            numbers.discard(number)
+
+    @property
+    def streak(self) -> int:
+        """How many of the last that ended failed, one after the other."""
+        streak = 0
+        for number in range(self._n - 1, -1, -1):
+            if number in self.failed:
+                streak += 1
+            elif number in self.ended:
+                break
+        return streak
 
 
 def forgiven(edits: Sequence[Mapping[str, Any]]) -> int:
@@ -184,7 +222,7 @@ def forgiven(edits: Sequence[Mapping[str, Any]]) -> int:
 def configurations(trials: Sequence[Trial]) -> int:
     """How many configurations count against `budget.trials`. A damaged record counts for what it can still tell; one
     that tells nothing is a new configuration, the usual thing."""
-    return sum(trial.origin in COUNTED_ORIGINS and trial.repeat == 0 for trial in trials)
+    return sum(map(_is_configuration, trials))
 
 
 def wall_s(trials: Sequence[Trial], now: float, alive: Callable[[str], bool]) -> float:
@@ -201,6 +239,10 @@ def wall_s(trials: Sequence[Trial], now: float, alive: Callable[[str], bool]) ->
         total += max(0.0, stop - max(start, end))
         end = max(end, stop)
     return total
+
+
+def _is_configuration(trial: Trial) -> bool:
+    return trial.origin in COUNTED_ORIGINS and trial.repeat == 0
 
 
 def _counts_as_failed(trial: Trial) -> bool:

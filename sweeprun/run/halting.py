@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sweeprun.history import History
-from sweeprun.run.budget import Halt, Reached
+from sweeprun.run.budget import Halt, Reached, Tally
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
 from sweeprun.run.spawning import Spawning
@@ -60,7 +60,8 @@ class Halting:
 
     def may_create(self, history: History) -> bool:
         """Whether the budget allows one more configuration."""
-        return self._plan.budget.reached(history.trials, history.objectives, self._now(), self._alive) is None
+        budget, tally = self._plan.budget, self._tally(history)
+        return budget.reached(history.trials, history.objectives, self._now(), self._alive, tally) is None
 
     @property
     def impatient(self) -> bool:
@@ -93,5 +94,10 @@ class Halting:
 
     def _spent(self, history: History) -> Reached | None:
         if self._judged is None or self._judged[0] is not history:
-            self._judged = history, self._plan.budget.spent(history.trials, history.objectives)
+            tally = self._tally(history)
+            self._judged = history, self._plan.budget.spent(history.trials, history.objectives, tally)
         return self._judged[1]
+
+    def _tally(self, history: History) -> Tally:
+        forgiven = self._plan.budget.forgiven
+        return history.part(("tally", forgiven), lambda: Tally(forgiven))

@@ -74,6 +74,8 @@ def next_given(given: Sequence[Given], history: History, rng: np.random.Generato
 
     One that is whole and that any trial has is not run again, nor is one in part that cannot be filled in anew.
     """
+    if not given:
+        return None
     run = {identity(trial.notes.get("given")) for trial in history.trials if trial.origin == FIRST}
     for each in given:
         if identity(each.params) in run or history.space.key(each.params) in history.keys:
