@@ -15,8 +15,10 @@ from sweeprun.objective import Objective
 from sweeprun.trials import Trial, TrialState
 
 _ENOUGH = 8  # trials that must have come as far as a step for losses to be compared there
+_ENOUGH_SHARE = 1 / 6  # of those that have come anywhere, and such a share of them
 _HUGE = 1e100
-_PARTIAL = frozenset({TrialState.PRUNED, TrialState.PAUSED, TrialState.RUNNING})
+_CUT_SHORT = frozenset({TrialState.PRUNED, TrialState.PAUSED})
+_PARTIAL = _CUT_SHORT | {TrialState.RUNNING}
 
 CurveOf = Callable[[Trial], LossCurve]  # of one objective
 
@@ -28,7 +30,8 @@ class Evidence:
     `U (n, d)` in the unit cube and which coordinates are `active` (n, d), as Space.encode has them. `Y (n, m)` are the
     losses of the m objectives, means over repeats: NaN where nothing is known yet (pending), infinity where all that
     came of it was a failure or no number. Within a column they are comparable with each other: see `_levels`. `limits`
-    (m,) are the highest losses allowed, infinity where any is.
+    (m,) are the highest losses allowed, infinity where any is. `early`: some trials were stopped or paused before their
+    end, so that what is known of them is what their first steps say.
 
     Each objective is looked at by itself. So a complete trial without a number for one of them is infinitely bad in
     that one, and a pruned trial that had not yet come to report one says nothing about it.
@@ -38,6 +41,7 @@ class Evidence:
     active: Flags
     Y: Floats
     limits: Floats
+    early: bool = False
 
     @classmethod
     def of(cls, history: History) -> Evidence:
@@ -49,7 +53,8 @@ class Evidence:
             for objective in history.objectives
         ]
         limits = np.array([objective.loss_limit for objective in history.objectives])
-        return cls(U[first], active[first], _measurable(np.column_stack(columns)), _measurable(limits))
+        early = any(trial.state in _CUT_SHORT for trial in trials)
+        return cls(U[first], active[first], _measurable(np.column_stack(columns)), _measurable(limits), early)
 
     @cached_property
     def merits(self) -> Floats:
@@ -111,7 +116,8 @@ def _levels(trials: Sequence[Trial], objective: Objective, curve_of: CurveOf) ->
     levels = np.where(failed, np.inf, np.nan)
     if np.isnan(reach).all():
         return levels
-    shared = float(np.sort(reach[~np.isnan(reach)])[::-1][:_ENOUGH][-1])
+    far = np.sort(reach[~np.isnan(reach)])[::-1]
+    shared = float(far[: max(_ENOUGH, int(_ENOUGH_SHARE * len(far)))][-1])
     leading = reach >= shared
     levels[leading] = losses[leading] if np.isinf(shared) else _at(trials, losses, leading, int(shared), curve_of)
     behind = reach < shared

@@ -88,6 +88,15 @@ def test_where_few_have_finished_all_are_compared_at_the_step_that_enough_share(
     assert losses(finished, *pruned) == [4, 0, 1, 2, 3, 4, 5, 6]
 
 
+def test_of_many_trials_a_sixth_has_to_share_the_step_at_which_they_are_compared(
+    losses: Callable[..., list[float]],
+) -> None:
+    furthest = [(PAUSED, [9.0, float(i)]) for i in range(9)]
+    paused = [(PAUSED, [10.0 + i]) for i in range(51)]
+    assert losses(*furthest, *paused[:50])[:9] == list(range(9)), "9 of 59"
+    assert losses(*furthest, *paused)[:9] == [9] * 9, "9 of 60"
+
+
 def test_without_a_common_step_a_shorter_trial_is_pending(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     late = [make_trial(i, [1.0], steps=[5], params={"x": i / 10}) for i in range(8)]
     early = make_trial(8, [0.5], RUNNING, steps=[2], params={"x": 0.9})

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from comparison.legs import search
 from optimizers import named
@@ -20,7 +21,8 @@ from schedulers import start, version_of
 def result(job: dict[str, Any], data: Path) -> dict[str, Any]:
     name, seed, slots = job["optimizer"], job["seed"], job["workers"]
     problem = next(each for each in trainings(data) if each.name == job["problem"])
-    found, n_trials, seconds = search(start(name, problem, seed), problem, slots, job["n_trials"])
+    scheduler = start(name, problem, seed_for(problem.name, seed))
+    found, n_trials, seconds = search(scheduler, problem, slots, job["n_trials"])
     return {
         "optimizer": named(name)[0],
         "version": version_of(name),
@@ -33,6 +35,12 @@ def result(job: dict[str, Any], data: Path) -> dict[str, Any]:
         "n_trials": n_trials,
         "seconds": [round(sum(seconds), 4)],
     }
+
+
+def seed_for(problem: str, seed: int) -> int:
+    """The same for all schedulers. Tasks of one space that began with the same configurations would be lucky, or not,
+    all at once."""
+    return crc32(f"{problem} {seed}".encode())
 
 
 def rounded(found: list[tuple[float, float]]) -> list[list[float]]:

@@ -21,6 +21,7 @@ from sweeprun.samplers.base import Sampler
 from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import Suggestion
 
+_EARLY_FLOOR = 0.45  # of bandwidths, as a share of the range
 _LEAST_GOOD = 3  # with fewer good points a branch has no shape of its own yet
 _MOST_GOOD = 25
 _ROUNDS = 8  # of draws, where constraints or earlier trials rule out most of them
@@ -43,7 +44,8 @@ class TPESampler(Sampler):
     Differs from the papers: good and bad are split in each node among those that reached it; good points weigh by
     the logarithm of their rank, of several objectives too, where Ozaki et al. weigh by hypervolume and choose greedily
     within the front that is split; bandwidths are the distance to the neighbours, without the ends of the range, and
-    may fall to a floor that shrinks from 8 % to 1 % of the range as trials come in.
+    may fall to a floor that shrinks from 8 % to 1 % of the range as trials come in. Where trials are stopped or paused
+    early the floor stays at 45 %, as their first steps only say roughly where it is good.
 
         algorithm: tpe
     """
@@ -135,7 +137,7 @@ class _Branch:
         X, merits = evidence.U[np.ix_(reached, coordinates)], evidence.merits[reached]
         order = np.argsort(merits, kind="stable")  # NaN, which is pending, comes last
         n_good = _n_good(merits, gamma)
-        floor = max(0.01, 0.08 * min(1.0, 20 / max(1, len(merits))))
+        floor = _EARLY_FLOOR if evidence.early else max(0.01, 0.08 * min(1.0, 20 / max(1, len(merits))))
         good, others = X[order[:n_good]], X[order[n_good:]]
         ranks = np.arange(1, n_good + 1)
         return cls(

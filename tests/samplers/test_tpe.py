@@ -174,7 +174,18 @@ def test_a_trial_that_was_pruned_though_it_was_good_is_good() -> None:
     told = [trial(i, {"x": 0.03 * i}, 5.0 + i % 5) for i in range(15)]
     pruned = [trial(15 + i, {"x": 0.8 + 0.02 * i}, 0.1, TrialState.PRUNED) for i in range(5)]
     found = suggested(History(space, [Objective("loss")], [*told, *pruned]))
-    assert np.mean([params["x"] > 0.7 for params in found]) > 0.8
+    assert np.mean([params["x"] > 0.7 for params in found]) > 0.5
+
+
+def test_it_stays_close_to_good_trials_unless_only_their_first_steps_are_known() -> None:
+    space = box("x")
+    spread = {}
+    for state in (TrialState.COMPLETE, TrialState.PAUSED):
+        told = [trial(i, {"x": 0.025 * i}, abs(0.025 * i - 0.3), state) for i in range(40)]
+        found = suggested(History(space, [Objective("loss")], told))
+        spread[state] = np.mean([abs(params["x"] - 0.3) for params in found])
+    assert spread[TrialState.COMPLETE] < 0.05
+    assert spread[TrialState.PAUSED] > 0.15
 
 
 # --- several objectives and limits
