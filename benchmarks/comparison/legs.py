@@ -46,7 +46,7 @@ def search(
             raise RuntimeError(f"{problem.name}: nothing to train after {spent:.3g} full trainings")
         now, trial, leg = heappop(running)
         training, step = trainings[trial], leg.done + 1
-        loss, is_last = float(training.losses[step - 1]), step == problem.n_steps
+        loss, is_last = float(training.losses[step - 1]), step == len(training.losses)
         spent += training.cost
         found.note(spent, loss, is_last)
         if scheduler.report(trial, step, loss) or is_last or math.isnan(loss):

@@ -6,12 +6,13 @@ with `step` and `acc_matched` (1024, 102), accuracies on MultiNLI; NaN where a t
 `lcbench/lcbench_table_300x52x34.npz`: 300 random configurations of LCBench, for the scale of the regret.
 
 Of LCBench any configuration can be trained, for 52 epochs. Of the others a configuration is trained as the most similar
-one of the table was; as they differ in length, a step is a twentieth of the training, whatever that takes.
+one of the table was. They differ in length, and are there twice: a step is a twentieth of a training, whatever that
+takes, or it is the same for all, an epoch of AlexNet and a thousand steps of DeBERTa.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,14 +26,14 @@ from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, S
 
 Floats = npt.NDArray[np.float64]
 
-_EPOCHS, _SHARES = 52, 20
+_EPOCHS, _SHARES, _THOUSAND = 52, 20, 1000
 _SECONDS, _ACCURACY = 0, 1  # what the surrogate gives
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a configuration comes to: its `losses` after each step, NaN once it has diverged; what a step costs, in
-    trainings of mean length; and how long it takes, of which only the ratios to others count."""
+    """What a configuration comes to: its `losses` after each of its steps, NaN once it has diverged; what a step costs,
+    in trainings of mean length; and how long it takes, of which only the ratios to others count."""
 
     losses: Floats
     cost: float
@@ -41,7 +42,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class TrainingProblem:
-    """Trainings of `n_steps` steps, whose losses are accuracies with the sign changed.
+    """Trainings of at most `n_steps` steps, whose losses are accuracies with the sign changed.
 
     `lowest` is the best loss that is known, at any step, `lowest_row` that of the rows of the table, and `median` that
     of their last losses.
@@ -99,30 +100,38 @@ def long_search(surrogate: Surrogate, task: str, seed: int = 0) -> float:
 
 
 def _recorded(
-    name: str, space: Space, X: Floats, lengths: Floats, curves: Sequence[tuple[Floats, Floats]], chance: float
+    name: str,
+    space: Space,
+    X: Floats,
+    lengths: Floats,
+    n_steps: Sequence[int],
+    curves: Sequence[tuple[Floats, Floats]],
+    chance: float,
 ) -> TrainingProblem:
-    """Rows X (n, d) with the parameters of `space` in their order, how long they took, and at which shares of that
-    which accuracies were measured; before it was that of `chance`. A curve that ends early has diverged."""
+    """Rows X (n, d) with the parameters of `space` in their order, how long they took, in how many steps that is told,
+    and at which shares of it which accuracies were measured; before it was that of `chance`. A curve that ends early
+    has diverged."""
     places = np.array([[p.to_unit(value) for p, value in zip(space.parameters, x, strict=True)] for x in X.tolist()])
-    losses = np.array([_at_shares(*curve, chance) for curve in curves])
-    costs = lengths / lengths.mean() / _SHARES
+    losses = [_at_shares(n, *curve, chance) for n, curve in zip(n_steps, curves, strict=True)]
+    costs = lengths / lengths.mean() / n_steps
+    lasts = np.array([each[-1] for each in losses])
 
     def train(params: Params) -> Training:
         place = np.array([parameter.to_unit(params[parameter.name]) for parameter in space.parameters])
         i = int(np.argmin(np.sum((places - place) ** 2, axis=1)))
         return Training(losses[i], float(costs[i]), float(costs[i]))
 
-    lowest, median = float(np.nanmin(losses)), float(np.median(np.nan_to_num(losses[:, -1], nan=np.inf)))
-    return TrainingProblem(name, space, _SHARES, train, lowest, lowest, median)
+    lowest, median = float(np.nanmin(np.concatenate(losses))), float(np.median(np.nan_to_num(lasts, nan=np.inf)))
+    return TrainingProblem(name, space, max(n_steps), train, lowest, lowest, median)
 
 
-def _at_shares(shares: Floats, accuracies: Floats, chance: float) -> Floats:
-    wanted = np.arange(1, _SHARES + 1) / _SHARES
+def _at_shares(n: int, shares: Floats, accuracies: Floats, chance: float) -> Floats:
+    wanted = np.arange(1, n + 1) / n
     between = np.interp(wanted, [0.0, *shares], [chance, *accuracies])
     return np.where(wanted <= max(shares, default=0.0) + 1e-6, -between, np.nan)
 
 
-def alexnet(folder: Path) -> TrainingProblem:
+def alexnet(folder: Path) -> Iterator[TrainingProblem]:
     data = np.load(folder / "opda" / "alexnet.npz", allow_pickle=False)
     column = dict(zip(data["hp_names"].tolist(), data["X"].T, strict=True))
     epochs = column["epochs"]
@@ -140,10 +149,11 @@ def alexnet(folder: Path) -> TrainingProblem:
     column["lr_peak"] = column["lr_peak_epoch"] / epochs
     X = np.column_stack([column[parameter.name] for parameter in space.parameters])
     shares = np.arange(1, data["top1"].shape[1] + 1) / epochs[:, None]
-    return _recorded("AlexNet", space, X, epochs, _measured(shares, data["top1"]), 1 / 1000)
+    for name, n_steps in (("AlexNet", [_SHARES] * len(X)), ("AlexNet, epochs", epochs.astype(int).tolist())):
+        yield _recorded(name, space, X, epochs, n_steps, _measured(shares, data["top1"]), 1 / 1000)
 
 
-def deberta(folder: Path) -> TrainingProblem:
+def deberta(folder: Path) -> Iterator[TrainingProblem]:
     data = np.load(folder / "opda" / "deberta-base.npz", allow_pickle=False)
     column = dict(zip(data["hp_names"].tolist(), data["X"].T, strict=True))
     steps = column["total_model_steps"]
@@ -159,7 +169,9 @@ def deberta(folder: Path) -> TrainingProblem:
     column["warmup"] = column["warmup_steps"] / steps * column["num_train_epochs"]
     X = np.column_stack([column[parameter.name] for parameter in space.parameters])
     shares = data["step"].astype(np.float64) / steps[:, None]
-    return _recorded("DeBERTa", space, X, steps, _measured(shares, data["acc_matched"]), 1 / 3)
+    thousands = np.ceil(steps / _THOUSAND).astype(int).tolist()
+    for name, n_steps in (("DeBERTa", [_SHARES] * len(X)), ("DeBERTa, thousands", thousands)):
+        yield _recorded(name, space, X, steps, n_steps, _measured(shares, data["acc_matched"]), 1 / 3)
 
 
 def _measured(shares: Floats, accuracies: Floats) -> list[tuple[Floats, Floats]]:
@@ -174,4 +186,4 @@ def trainings(folder: Path) -> tuple[TrainingProblem, ...]:
     surrogate = Surrogate(folder)
     table = np.load(folder / "lcbench" / "lcbench_table_300x52x34.npz", allow_pickle=False)
     recorded = zip(table["tasks"].tolist(), table["val_accuracy"].astype(np.float64), strict=True)
-    return (*(lcbench(surrogate, task, each) for task, each in recorded), alexnet(folder), deberta(folder))
+    return (*(lcbench(surrogate, task, each) for task, each in recorded), *alexnet(folder), *deberta(folder))

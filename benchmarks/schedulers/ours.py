@@ -35,7 +35,8 @@ def start(problem: TrainingProblem, seed: int, written: str) -> Ours:
     algorithm, pruning = _settings(sampler), _settings(pruner or "none")
     if pruning["name"] in _STAGED or algorithm["name"] == "bohb":
         staged = algorithm if algorithm["name"] == "bohb" else pruning
-        staged["max"] = problem.n_steps
+        if "length" not in staged:
+            staged["max"] = problem.n_steps
     parameters = {parameter.name: _declared(parameter) for parameter in problem.space.parameters}
     return Ours(Optimizer(parameters, _LOSS, algorithm, pruning, seed=seed))
 
