@@ -41,6 +41,9 @@ def search(
             if leg is None:
                 break
             training = trainings.get(leg.trial) or trainings.setdefault(leg.trial, problem.train(leg.params))
+            if leg.done >= len(training.losses):  # it was shorter than the rungs say
+                scheduler.leave(leg.trial)
+                continue
             heappush(running, (now + training.seconds, leg.trial, leg))
         if not running:
             raise RuntimeError(f"{problem.name}: nothing to train after {spent:.3g} full trainings")

@@ -12,6 +12,7 @@ takes, or it is the same for all, an epoch of AlexNet and a thousand steps of De
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +27,8 @@ from sweeprun.space import CategoricalParameter, FloatParameter, IntParameter, S
 
 Floats = npt.NDArray[np.float64]
 
-_EPOCHS, _SHARES, _THOUSAND = 52, 20, 1000
+_EPOCHS, _SHARES = 52, 20
+_MNLI = 392_702  # examples
 _SECONDS, _ACCURACY = 0, 1  # what the surrogate gives
 
 
@@ -103,26 +105,30 @@ def _recorded(
     name: str,
     space: Space,
     X: Floats,
-    lengths: Floats,
-    n_steps: Sequence[int],
     curves: Sequence[tuple[Floats, Floats]],
+    length_of: Callable[[Params], float],
+    unit: float | None,
     chance: float,
 ) -> TrainingProblem:
-    """Rows X (n, d) with the parameters of `space` in their order, how long they took, in how many steps that is told,
-    and at which shares of it which accuracies were measured; before it was that of `chance`. A curve that ends early
-    has diverged."""
+    """Rows X (n, d) with the parameters of `space` in their order, and at which shares of each training which accuracies
+    were measured; before it was that of `chance`. A curve that ends early has diverged. A training takes `length_of` its
+    parameters, and a step of it a `unit` of that; None: a share of it."""
+    names = [parameter.name for parameter in space.parameters]
     places = np.array([[p.to_unit(value) for p, value in zip(space.parameters, x, strict=True)] for x in X.tolist()])
-    losses = [_at_shares(n, *curve, chance) for n, curve in zip(n_steps, curves, strict=True)]
-    costs = lengths / lengths.mean() / n_steps
-    lasts = np.array([each[-1] for each in losses])
+    lengths = np.array([length_of(dict(zip(names, x, strict=True))) for x in X.tolist()])
+    mean, n_steps = float(lengths.mean()), _SHARES if unit is None else math.ceil(lengths.max() / unit)
 
     def train(params: Params) -> Training:
         place = np.array([parameter.to_unit(params[parameter.name]) for parameter in space.parameters])
         i = int(np.argmin(np.sum((places - place) ** 2, axis=1)))
-        return Training(losses[i], float(costs[i]), float(costs[i]))
+        length = length_of(params)
+        n = _SHARES if unit is None else math.ceil(length / unit)
+        cost = length / mean / n
+        return Training(_at_shares(n, *curves[i], chance), cost, cost)
 
-    lowest, median = float(np.nanmin(np.concatenate(losses))), float(np.median(np.nan_to_num(lasts, nan=np.inf)))
-    return TrainingProblem(name, space, max(n_steps), train, lowest, lowest, median)
+    losses = np.array([_at_shares(_SHARES, *curve, chance) for curve in curves])
+    lowest, median = float(np.nanmin(losses)), float(np.median(np.nan_to_num(losses[:, -1], nan=np.inf)))
+    return TrainingProblem(name, space, n_steps, train, lowest, lowest, median)
 
 
 def _at_shares(n: int, shares: Floats, accuracies: Floats, chance: float) -> Floats:
@@ -149,8 +155,9 @@ def alexnet(folder: Path) -> Iterator[TrainingProblem]:
     column["lr_peak"] = column["lr_peak_epoch"] / epochs
     X = np.column_stack([column[parameter.name] for parameter in space.parameters])
     shares = np.arange(1, data["top1"].shape[1] + 1) / epochs[:, None]
-    for name, n_steps in (("AlexNet", [_SHARES] * len(X)), ("AlexNet, epochs", epochs.astype(int).tolist())):
-        yield _recorded(name, space, X, epochs, n_steps, _measured(shares, data["top1"]), 1 / 1000)
+    curves = _measured(shares, data["top1"])
+    for name, unit in (("AlexNet", None), ("AlexNet, epochs", 1.0)):
+        yield _recorded(name, space, X, curves, lambda params: float(params["epochs"]), unit, 1 / 1000)
 
 
 def deberta(folder: Path) -> Iterator[TrainingProblem]:
@@ -169,9 +176,13 @@ def deberta(folder: Path) -> Iterator[TrainingProblem]:
     column["warmup"] = column["warmup_steps"] / steps * column["num_train_epochs"]
     X = np.column_stack([column[parameter.name] for parameter in space.parameters])
     shares = data["step"].astype(np.float64) / steps[:, None]
-    thousands = np.ceil(steps / _THOUSAND).astype(int).tolist()
-    for name, n_steps in (("DeBERTa", [_SHARES] * len(X)), ("DeBERTa, thousands", thousands)):
-        yield _recorded(name, space, X, steps, n_steps, _measured(shares, data["acc_matched"]), 1 / 3)
+    curves = _measured(shares, data["acc_matched"])
+
+    def length_of(params: Params) -> float:
+        return float(_MNLI * params["num_train_epochs"] / params["train_batch_size"])
+
+    for name, unit in (("DeBERTa", None), ("DeBERTa, thousands", 1000.0)):
+        yield _recorded(name, space, X, curves, length_of, unit, 1 / 3)
 
 
 def _measured(shares: Floats, accuracies: Floats) -> list[tuple[Floats, Floats]]:
