@@ -10,17 +10,17 @@ objects for those that did not change. Histories that came from each other by `a
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from sweeprun.kept import AnyPart, Kept, Order, Part
+from sweeprun.configurations import Configuration, Keys, Points
+from sweeprun.kept import AnyPart, Kept, Order
 from sweeprun.objective import Goal, Objective
 from sweeprun.space import Space
-from sweeprun.trials import Curve, Params, Trial, TrialState
+from sweeprun.trials import Curve, Trial, TrialState
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -48,106 +48,12 @@ class LossCurve:
         return float((self.best if best else self.losses)[index]) if index >= 0 else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Configuration:
-    """`point` is what Space.encode gives; None where the space does not hold these parameters.
-
-    `listed`: it is one of those that a finite space counts; an edited space may hold `params` and yet deliver others.
-    """
-
-    params: Params
-    key: str
-    point: tuple[Floats, Flags] | None
-    listed: bool
-
-
-class _Keys(Part, Mapping[str, int]):
-    """The keys of configurations, each with the first of its trials; `key_of` gives None for who has none."""
-
-    def __init__(self, key_of: Callable[[Trial], str | None]):
-        self._key_of = key_of
-        self._known: dict[int, str] = {}
-        self._numbers: dict[str, list[int]] = {}
-
-    def __getitem__(self, key: str) -> int:
-        return self._numbers[key][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def note(self, trial: Trial) -> None:
-        key = self._key_of(trial)
-        if key == self._known.get(trial.number):
-            return
-        self.forget(trial.number)
-        if key is not None:
-            self._known[trial.number] = key
-            insort(self._numbers.setdefault(key, []), trial.number)
-
-    def forget(self, number: int) -> None:
-        key = self._known.pop(number, None)
-        if key is not None:
-            self._numbers[key].remove(number)
-            if not self._numbers[key]:
-                del self._numbers[key]
-
-
-class _Points(Part):
-    """Where trials are in the cube, and which coordinates are active: rows (k, 2 d) in the order of their `numbers`.
-
-    Rows that were handed out are never written again.
-    """
-
-    def __init__(self, point_of: Callable[[Trial], tuple[Floats, Flags] | None], d: int):
-        self._point_of = point_of
-        self._known: dict[int, tuple[Floats, Flags]] = {}
-        self.numbers: list[int] = []
-        self._U, self._active = np.empty((0, d)), np.empty((0, d), dtype=np.bool_)
-
-    @property
-    def rows(self) -> tuple[Floats, Flags]:
-        """Both (k, d), read-only."""
-        U, active = self._U[: len(self.numbers)], self._active[: len(self.numbers)]
-        U.flags.writeable = active.flags.writeable = False
-        return U, active
-
-    def note(self, trial: Trial) -> None:
-        point = self._point_of(trial)
-        if point is self._known.get(trial.number):
-            return
-        self.forget(trial.number)
-        if point is not None:
-            self._known[trial.number] = point
-            place = bisect_left(self.numbers, trial.number)
-            if place < len(self.numbers) or place == len(self._U):
-                self._make_room(place)
-            self.numbers.insert(place, trial.number)
-            self._U[place], self._active[place] = point
-
-    def forget(self, number: int) -> None:
-        if self._known.pop(number, None) is not None:
-            place = self.numbers.index(number)
-            del self.numbers[place]
-            self._U, self._active = np.delete(self._U, place, axis=0), np.delete(self._active, place, axis=0)
-
-    def _make_room(self, place: int) -> None:
-        """New arrays, with free rows at `place`: one where others follow, else as many as there are rows."""
-        n = 1 if place < len(self.numbers) else max(8, place)
-        self._U, self._active = (
-            np.concatenate([rows[:place], np.empty_like(rows, shape=(n, rows.shape[1])), rows[place:]])
-            for rows in (self._U, self._active)
-        )
-
-
 @dataclass
 class _Memory:
     """What was computed and still holds, shared by successive histories. An entry of the first two is used only for the
     very object that it was made from."""
 
-    configurations: dict[int, _Configuration] = field(default_factory=dict)
+    configurations: dict[int, Configuration] = field(default_factory=dict)
     curves: dict[tuple[int, Objective], tuple[Curve, LossCurve]] = field(default_factory=dict)
     kept: Kept = field(default_factory=Kept)
 
@@ -187,7 +93,7 @@ class History:
     def keys(self) -> Mapping[str, int]:
         """The configurations of all trials, whatever became of them (Space.key), each with its first trial's number. Of
         use as long as this is the newest history."""
-        return self.part("keys", lambda: _Keys(lambda trial: found.key if (found := self._tried(trial)) else None))
+        return self.part("keys", lambda: Keys(lambda trial: found.key if (found := self._tried(trial)) else None))
 
     @property
     def n_tried(self) -> int:
@@ -197,7 +103,7 @@ class History:
             found = self._tried(trial)
             return found.key if found is not None and found.listed else None
 
-        return len(self.part("listed", lambda: _Keys(listed)))
+        return len(self.part("listed", lambda: Keys(listed)))
 
     @property
     def inside(self) -> tuple[Trial, ...]:
@@ -269,21 +175,21 @@ class History:
         return min(loss, float(curve.best[index - 1])) if best and index > 0 else loss
 
     @property
-    def _points(self) -> _Points:
+    def _points(self) -> Points:
         def point_of(trial: Trial) -> tuple[Floats, Flags] | None:
             found = self._tried(trial)
             return found.point if found is not None else None
 
-        return self.part("points", lambda: _Points(point_of, len(self.space.parameters)))
+        return self.part("points", lambda: Points(point_of, len(self.space.parameters)))
 
-    def _tried(self, trial: Trial) -> _Configuration | None:
+    def _tried(self, trial: Trial) -> Configuration | None:
         """What a trial is in this space; None where its parameters cannot be read."""
         return self._configuration(trial) if trial.params or not trial.damaged else None
 
-    def _configuration(self, trial: Trial) -> _Configuration:
+    def _configuration(self, trial: Trial) -> Configuration:
         known = self._memory.configurations.get(trial.number)
         if known is None or known.params is not trial.params:
-            known = _configuration(self.space, trial.params)
+            known = Configuration.of(self.space, trial.params)
             self._memory.configurations[trial.number] = known
         return known
 
@@ -296,17 +202,6 @@ class History:
             return self.curve(trial, metric).at(step, best) if trial.state in _ENDED else None
 
         return self.order(("ended", metric, step, best), level)
-
-
-def _configuration(space: Space, params: Params) -> _Configuration:
-    key, point = space.key(params), space.encode(params)
-    listed = (
-        point is not None
-        and space.continuous is None
-        and space.satisfies(params)
-        and space.key(space.decode(point[0])) == key
-    )
-    return _Configuration(params, key, point, listed)
 
 
 def _loss_curve(curve: Curve, metric: Objective) -> LossCurve:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import copy
 import math
-import operator
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock, RLock
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, SupportsIndex
 
-from sweeprun import registry, seeds
+from sweeprun import registry, seeds, told
 from sweeprun.errors import UsageError, near
 from sweeprun.front import Front, excess
 from sweeprun.history import History
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
-from sweeprun.reported import MAX_STEP, Reported
+from sweeprun.reported import Reported
 from sweeprun.samplers import auto
 from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space, filled
 from sweeprun.spec.search import Search
-from sweeprun.spec.words import shown
 from sweeprun.trials import Failure, FailureClass, Json, Reason, Suggestion, Trial, TrialState
 
 ADD = "add"
@@ -113,14 +110,14 @@ class Optimizer:
         leave now, `reason` says why or why not. A trial that was stopped stays so. NaN and infinities stop it, too."""
         with self._lock:
             number = self._number(trial)
-            underway, step = self._underway[number], _step(number, step)
+            underway, step = self._underway[number], told.step(number, step)
             if underway.fresh:  # who goes on may begin again before the step that it had come to
                 underway.reported.forget_from(step)
                 underway.fresh = False
             if step < underway.reported.last_step:
                 before = underway.reported.last_step
                 raise UsageError(f"trial {number} has reported step {before} already; step {step} comes too late")
-            underway.reported.note(step, _reported(number, values, self._tracked))
+            underway.reported.note(step, told.reported(number, values, self._tracked))
             self._trials[number] = underway.reported.trial(self._trials[number])
             verdict = underway.stopped or self._judged(number)
             if verdict.stop:
@@ -139,11 +136,11 @@ class Optimizer:
         with self._lock:
             ended = self._trials[self._number(trial)]
             if failed is not None:
-                ended = _failed(ended, _failure_class(failed), "its evaluation said so")
+                ended = _failed(ended, told.failure_class(failed), "its evaluation said so")
             else:
                 if values is not None:
-                    told, step = _numbers(ended.number, values), ended.last_step or None
-                    ended = replace(ended, values=told, step=step)
+                    numbers, step = told.numbers(ended.number, values), ended.last_step or None
+                    ended = replace(ended, values=numbers, step=step)
                 ended = self._outcome(ended)
             self._trials[ended.number] = ended
             del self._underway[ended.number]
@@ -266,46 +263,6 @@ def _tracked(objectives: Sequence[Objective], pruner: Pruner) -> tuple[str, ...]
     """The metrics whose curves are kept: those that count, and the one that the pruner looks at."""
     also = getattr(pruner, "metric", None)
     return tuple(dict.fromkeys([*(each.name for each in objectives), *([also] if also else [])]))
-
-
-def _step(number: int, step: SupportsIndex) -> int:
-    try:
-        whole = operator.index(step)
-    except TypeError:
-        whole = -1
-    if not 0 <= whole <= MAX_STEP:
-        raise UsageError(f"trial {number}: a step is a whole number of finished ones, from 0, not {step!r}")
-    return whole
-
-
-def _numbers(number: int, values: Mapping[str, Any]) -> dict[str, float]:
-    """Numbers of any kind, numpy's and tensors of one element too, as floats."""
-    if not isinstance(values, Mapping):
-        raise UsageError(f'trial {number}: values are a mapping such as {{"loss": 0.3}}, not {shown(values)}')
-    return {name: _value(number, name, value) for name, value in values.items()}
-
-
-def _reported(number: int, values: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, float]:
-    """The numbers of a report, which has one of the metrics that count."""
-    numbers = _numbers(number, values)
-    if numbers.keys().isdisjoint(metrics):
-        said, wanted = ", ".join(numbers) or "nothing", " nor ".join(metrics)
-        raise UsageError(f"trial {number} reports {said}, and not {wanted}", near(metrics[0], numbers))
-    return numbers
-
-
-def _value(number: int, name: str, value: Any) -> float:
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
-        with suppress(TypeError, ValueError, OverflowError):
-            return float(value)
-    raise UsageError(f"trial {number}: {name} is {shown(value)}, which is no number")
-
-
-def _failure_class(failed: str) -> FailureClass:
-    known = [each.value for each in FailureClass]
-    if failed not in known:
-        raise UsageError(f"there is no class of failure {failed!r}; there are {', '.join(known)}", near(failed, known))
-    return FailureClass(failed)
 
 
 def _failed(trial: Trial, kind: FailureClass, why: str) -> Trial:

@@ -17,8 +17,9 @@ LAYERS = [  # top to bottom; those on one line do not know each other
     {"run", "analysis", "optimizer"},
     {"samplers", "executors", "starter", "integrations"},
     {"pruners"},  # a population is trained by a sampler that decides how far each trial goes, too
-    {"evidence"},
+    {"evidence", "told"},
     {"store", "spec", "history", "launch"},
+    {"configurations"},
     {"space", "registry", "client", "front", "reported"},
     {"objective", "kept"},
     {"trials"},
@@ -30,7 +31,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FILES = {"store", "launch", "spec", "cli", "client", "integrations"}
 FILES |= {"processes", "executors"}  # /proc; what simulated programs write
 CLOCKS = {"run", "store", "launch", "processes", "cli"}
-PURE = {"samplers", "pruners", "numerics", "evidence", "history", "reported", "space", "expressions"}
+PURE = {"samplers", "pruners", "numerics", "evidence", "history", "configurations", "reported", "space", "expressions"}
 PURE |= {"front", "objective", "kept", "trials", "seeds"}
 IMPURE_MODULES = {"pathlib", "os", "time", "logging", "random", "datetime", "subprocess", "threading"}
 LAZY_MODULES = {"scipy", "torch", "starlette", "pynvml", "sklearn", "moocore", "cmaes", "optuna", "sqlalchemy"}

@@ -110,9 +110,9 @@ def _recorded(
     unit: float | None,
     chance: float,
 ) -> TrainingProblem:
-    """Rows X (n, d) with the parameters of `space` in their order, and at which shares of each training which accuracies
-    were measured; before it was that of `chance`. A curve that ends early has diverged. A training takes `length_of` its
-    parameters, and a step of it a `unit` of that; None: a share of it."""
+    """Rows X (n, d) with the parameters of `space` in their order, and at which shares of each training which
+    accuracies were measured; before it was that of `chance`. A curve that ends early has diverged. A training takes
+    `length_of` its parameters, and a step of it a `unit` of that; None: a share of it."""
     names = [parameter.name for parameter in space.parameters]
     places = np.array([[p.to_unit(value) for p, value in zip(space.parameters, x, strict=True)] for x in X.tolist()])
     lengths = np.array([length_of(dict(zip(names, x, strict=True))) for x in X.tolist()])
