@@ -69,7 +69,7 @@ def start(problem: TrainingProblem, seed: int, scheduler: str, type: str = "prom
         type=type,
         grace_period=FIRST_RUNG,
         reduction_factor=ETA,
-        random_seed=seed,
+        random_seed=seed >> 1,  # below 2^31
     )
     return SyneTune(made)
 
