@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+from itertools import pairwise
 
 import pytest
 
+from sweeprun.run.live import Live
 from sweeprun.run.worker import Switch
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import FailureClass, TrialState
@@ -513,3 +515,23 @@ def test_metrics_are_read_from_stdout_where_the_file_says_so(stage):
 
     stage.run(lambda job: stage.Act([talk]), "metrics_from: stdout\nbudget: 1")
     assert stage.trials[0].values == {"loss": 0.5}
+
+
+def test_the_longer_a_run_is_silent_the_more_rarely_it_is_looked_at(stage, monkeypatch):
+    looks, read = [], Live.read
+
+    def counted(live, now, final=False):
+        looks.append(now)
+        return read(live, now, final)
+
+    monkeypatch.setattr(Live, "read", counted)
+    stage.sweep("budget: 1")
+    line = {"epoch": 1, "loss": 1.0}
+    worker = stage.worker(lambda job: stage.Act([line, *[{}] * 400, line | {"epoch": 2}, *[{}] * 10]))
+    list(worker.work())
+    gaps = [later - sooner for sooner, later in pairwise(looks[:-1])]
+    rising = gaps[: gaps.index(max(gaps)) + 1]
+    assert rising == sorted(rising)
+    assert (rising[0], rising[-1]) == (0.25, 1.0)
+    assert 0.25 in gaps[len(rising) :], "it is looked at often again when it speaks"
+    assert len(looks) < 160
