@@ -73,5 +73,10 @@ class Ended:
         """The launcher died under the trial; how the program would have ended is not known."""
         return self.ended_by == "launcher_lost"
 
+    @property
+    def finished(self) -> bool:
+        """Whether the program left by itself and well: one that was stopped may say 0, too."""
+        return self.ended_by == "program" and self.code == 0
+
 
 Event = Started | SpawnFailed | Ended

@@ -157,14 +157,14 @@ class Halving:
 
     def verdict(self, trial: Trial) -> Verdict:
         """It goes to its rung, and waits there."""
-        last = self.ladder.steps(trial.params)[-1]
-        until = trial.until or last
+        end = self.ladder.end(trial.params)
+        until = trial.until or end
         if self.history.curve(trial, self.metric).diverged:
             return Verdict(Action.STOP, f"{self.metric.name} is NaN at step {trial.last_step}")
+        if trial.last_step >= end:  # it may have gone on when it was to wait at a rung below
+            return Verdict(Action.FINISH, f"step {end} is the end")
         if trial.last_step < until:
             return Verdict(Action.CONTINUE, f"step {trial.last_step}, its rung is at step {until}")
-        if until >= last:
-            return Verdict(Action.FINISH, f"step {until} is the last rung")
         return Verdict(Action.PAUSE, self.standing(trial, until))
 
     def standing(self, trial: Trial, step: int) -> str:

@@ -94,6 +94,11 @@ class Ladder:
             steps.append(max(round(each * length), steps[-1] + 1 if steps else 1))
         return tuple(steps)
 
+    def end(self, params: Params) -> int:
+        """The step at which such a trial ends: that of the last rung, or before where it is too short for all rungs."""
+        last = self.steps(params)[-1]
+        return last if self.length is None else min(last, round(length_of(params, self.length)))
+
     @property
     def _rungs(self) -> tuple[float, ...]:
         if self.rungs is not None:

@@ -123,7 +123,7 @@ class Live:
 
     def over(self, end: Ended | None, now: float) -> Trial:
         """The trial with what its run cost; None: it never ran."""
-        if end is not None and end.code == 0:
+        if end is not None and end.finished:
             self.trial = self.progress.ended(self.record)
         run = Run(self.trial.runs[-1].started, 0.0)
         if end is not None:

@@ -145,7 +145,7 @@ class Progress:
         return replace(self._reported.trial(trial), preemptions=preemptions, first=self.first)
 
     def ended(self, trial: Trial) -> Trial:
-        """`trial` with what was reported, now that its program has ended well: that finishes a level."""
+        """`trial` with what was reported, now that its program has left by itself and well: that finishes a level."""
         whole = all(objective.name in self.values for objective in self.reporting.objectives)
         if not self.reporting.by_level or not whole:
             return self.trial(trial)

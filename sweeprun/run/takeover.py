@@ -56,7 +56,7 @@ def _read(
     for row in reader.read(final=True):
         progress.add(row, 0.0)
     exit_ = read_exit(files, trial)
-    reached = progress.ended(trial) if exit_ is not None and exit_.code == 0 else progress.trial(trial)
+    reached = progress.ended(trial) if exit_ is not None and exit_.finished else progress.trial(trial)
     started = trial.runs[-1].started
     written = (files.metrics, files.stdout, files.stderr, *reader.paths)
     seconds = _age(written, started) if exit_ is None else exit_.seconds

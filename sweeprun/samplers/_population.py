@@ -23,6 +23,7 @@ from sweeprun.samplers.random import RandomSampler
 from sweeprun.trials import MEMBER, SEGMENT, Json, Params, Suggestion, Trial, TrialState
 
 GENERATION = "generation"
+TRIES = 3  # a member is begun again, until so many segments in a row ended before they were ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,11 @@ class Population:
         donor = quiet[int(rng.integers(len(quiet)))].newest
         return Opening(member.number, generation, self.rules.next_stop(donor.last_step), donor)
 
+    def _hopeless(self, member: Member) -> bool:
+        """Whether all of its last segments ended without a loss at the step to which they were to go."""
+        last = member.trials[-TRIES:]
+        return len(last) == TRIES and all(math.isnan(self.loss(trial, trial.until or self.rules.max)) for trial in last)
+
     def _openings(self) -> Iterator[tuple[Member, Sequence[Member]]]:
         """The lost members that can begin again now, the one furthest behind first, each with those that it may be a
         copy of: a copy is taken of what stands still. None of them: it begins from nothing, as nobody is left who has
@@ -237,7 +243,7 @@ class Population:
         quiet = [donor for donor in self.donors if donor.paused and not self._waits]
         left = [member for member in self.members if not member.lost]
         from_nothing = not any(member.done or math.isfinite(self.result(member)) for member in left)
-        for member in sorted((m for m in self.members if m.lost), key=_behind):
+        for member in sorted((m for m in self.members if m.lost and not self._hopeless(m)), key=_behind):
             if quiet or from_nothing:
                 yield member, quiet
 

@@ -26,7 +26,8 @@ class PBTSampler(Sampler, Promoter):
     Every `interval` steps a trial is paused. It goes on, unless it is among the worst `quantile`: then it is pruned,
     and a new trial begins with a copy of the checkpoint of one of the best, with its parameters perturbed. So the
     program has to save at each step and to go on from what it finds. A copy is taken of a trial that stands still: the
-    new one waits until one of the best is ready. With fewer slots than members who is furthest behind goes on first.
+    new one waits until one of the best is ready. With fewer slots than members who is furthest behind goes on first. A
+    member of which three trials in a row fail or become NaN is not begun again.
 
     Paper: Jaderberg et al. 2017, Population based training of neural networks.
     Differs from the paper: a trial whose parameters change is another trial; integers and ordered values move by one at

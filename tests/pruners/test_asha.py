@@ -137,6 +137,22 @@ def test_rungs_may_be_shares_of_each_trials_own_length(make_trial: MakeTrial, ma
     assert pruner._ladder.steps({"epochs": 2}) == (1, 2, 3)  # a rung is a step further than the one before
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 30])
+def test_a_trial_that_is_too_short_for_all_rungs_is_complete_at_its_own_end(
+    make_trial: MakeTrial, make_history: MakeHistory, n: int
+) -> None:
+    pruner, params = AshaPruner(length="epochs"), {"epochs": n}
+    trial = make_trial(0, [1.0] * n, state=TrialState.RUNNING, params=params, until=n)
+    assert pruner.verdict(trial, make_history([trial])).action is Action.FINISH
+
+
+def test_who_went_to_the_end_instead_of_waiting_at_a_rung_is_complete(
+    make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    trial = make_trial(0, [1.0] * 27, state=TrialState.RUNNING, until=3)
+    assert NINE.verdict(trial, make_history([trial])).action is Action.FINISH
+
+
 def test_where_nobody_waits_who_is_not_among_the_best_of_a_rung_is_stopped(
     make_trial: MakeTrial, make_history: MakeHistory
 ) -> None:

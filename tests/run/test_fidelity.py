@@ -90,12 +90,13 @@ def test_a_level_begins_with_an_empty_checkpoint(stage):
     assert not sweep.layout.checkpoint(0, 2).exists()
 
 
-def test_a_level_that_was_interrupted_goes_on_from_its_checkpoint(stage):
+@pytest.mark.parametrize("on_stop", ["SIGTERM", 0])
+def test_a_level_that_was_interrupted_goes_on_from_its_checkpoint(stage, on_stop):
     switch = Switch()
 
     def script(job):
         act = trains(stage)(job)
-        return stage.Act([*act.lines[:2], lambda job: switch.turn(2, "we were told to")], code=None)
+        return stage.Act([*act.lines[:2], lambda job: switch.turn(2, "we were told to")], code=None, on_stop=on_stop)
 
     stage.run(script, FILE + "budget: 1", switch=switch)
     assert stage.states == ["waiting"]

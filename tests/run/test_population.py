@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -263,3 +265,22 @@ def test_what_is_given_is_what_the_first_members_begin_with(stage):
     assert [trial.params["x"] for trial in begun[:2]] == [0.25, 0.75]
     assert [(trial.notes["member"], trial.notes["generation"]) for trial in begun] == [(n, 0) for n in range(4)]
     assert [job.env["SWEEPRUN_UNTIL"] for job in stage.jobs[:4]] == ["2"] * 4
+
+
+@pytest.mark.parametrize("on_nonfinite", ["fail", "prune", "ignore"])
+@pytest.mark.parametrize("good", [0, 1, 3])
+def test_a_population_whose_program_always_diverges_comes_to_an_end(stage, good, on_nonfinite):
+    """After `good` steps from nothing, and in each copy at once."""
+
+    def script(job):
+        done = int(job.env.get("SWEEPRUN_FROM_STEP", 0)) or stage.trials[job.trial].last_step
+        steps = range(done + 1, int(job.env["SWEEPRUN_UNTIL"]) + 1)
+        diverges = 0 if job.env.get("SWEEPRUN_FROM_STEP") else good
+        save = lambda job: Path(job.env["SWEEPRUN_CHECKPOINT"], "memory").touch()  # noqa: E731
+        return stage.Act([save, *({"epoch": n, "loss": 1.0 if n <= diverges else math.nan} for n in steps)])
+
+    stage.sweep("", f"on_nonfinite={on_nonfinite}", f"algorithm={ASYNC.strip().removeprefix('algorithm: ')}")
+    events = list(islice(stage.worker(script).work(), 1000))
+    assert events[-1].name == "sweep_finished"
+    assert all(trial.state.final for trial in stage.trials)
+    assert {len(numbers) for numbers in chains(stage).values()} == {3}

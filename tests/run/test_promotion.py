@@ -166,3 +166,12 @@ def test_a_trial_whose_worker_died_at_its_rung_waits_there_and_runs_no_step_agai
     list(stage.worker(trains(stage, level)).work())
     assert states(stage) == [("complete", 4), ("paused", 2)]
     assert reported(stage, 0) == [[1, 2], [3, 4]]
+
+
+def test_a_program_that_trains_on_to_its_end_before_it_can_be_told_to_leave_is_complete_and_run_once(stage):
+    def script(job):
+        return stage.Act([{"epoch": epoch, "loss": 1.0 / epoch} for epoch in range(1, 5)], together=True)
+
+    stage.run(script, ASHA + "budget: 4")
+    assert states(stage) == [("complete", 4)] * 4
+    assert len(stage.jobs) == 4

@@ -105,6 +105,16 @@ def test_what_a_program_printed_is_read_after_the_death_of_its_worker(stage, orp
     assert stage.jobs == []
 
 
+@pytest.mark.parametrize(("ended_by", "steps"), [("program", (1,)), ("worker_lost", ())])
+def test_a_level_is_finished_only_where_its_program_left_by_itself(stage, orphan, ended_by, steps):
+    dead = orphan("fidelity: {share: [0.5, 1.0]}\npruner: asha\nbudget: 1")
+    dead.metrics({"epoch": 1, "loss": 3.0})
+    dead.exit(ended_by=ended_by)
+    observer = liveness.Observer(dead.layout, stage.lease, stage.clock)
+    left = remains(dead.layout, dead.trial, observer, Reporting.of(stage.sweep().resolved), None)
+    assert left.trial.curve.steps == steps
+
+
 def test_its_csv_file_is_read_where_it_was_looked_for_and_tells_how_long_it_lived(stage, orphan):
     dead = orphan("metrics_from: {csv: '${env:NOT_SET_HERE}/metrics.csv'}\nbudget: 1")
     folder = dead.layout.run(0, 1)
