@@ -1,6 +1,7 @@
 """Validate a sweep file and say what was understood. Nothing runs, nothing is written.
 
---draw N prints the commands of the first N trials, as they would be started. --metrics LOG shows what would be read of
+--draw N prints the commands of the first N trials, as they would be started. --plan says what the sweep will cost: how
+many trials come to which step, and how many full trainings that is, from a simulation with made-up curves. --metrics LOG shows what would be read of
 a log, or a CSV file, that you have: try `metrics_from` with it. Exit codes: 1, the objective would never be read; 2,
 the file is wrong, or this machine lacks what its trials are started with.
 """
@@ -14,6 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from sweeprun.cli.costs import Costs
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.ranking import named, within
 from sweeprun.cli.readout import Readout
@@ -39,6 +41,7 @@ def check(
     file: File,
     draw: Annotated[int, typer.Option(min=0, help="Print the commands of the first so many trials.")] = 0,
     metrics: Annotated[Path | None, typer.Option(metavar="LOG", help="Show what would be read of this log.")] = None,
+    simulate: Annotated[bool, typer.Option("--plan", help="Simulate what the sweep will cost, in steps.")] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
     root: Root = None,
@@ -58,12 +61,15 @@ def check(
         say(f"note: {text}")
     for text in warnings:
         say(f"warning: {text}")
-    drawn = list(_drawn(plan, draw))
+    drawn, costs = list(_drawn(plan, draw)), Costs.of(spec, plan) if simulate else None
     if as_json:
-        write_document("check", _body(spec, plan, [*spec.notes, *warnings], drawn))
+        body = _body(spec, plan, [*spec.notes, *warnings], drawn)
+        write_document("check", body if costs is None else {**body, "plan": costs.body()})
     else:
         write(pairs(_lines(spec, plan)))
         write("\n" + pairs(_parameters(plan)))
+        if costs is not None:
+            write("\n" + costs.text())
         if drawn:
             write("\n" + "".join(f"{line}\n" for line in drawn))
     if len(drawn) < draw:

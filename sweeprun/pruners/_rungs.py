@@ -84,18 +84,19 @@ class Ladder:
     @property
     def n(self) -> int:
         """How many rungs there are."""
-        return len(self._rungs)
+        return len(self.heights)
 
     def steps(self, params: Params) -> tuple[int, ...]:
         """The rungs of a trial with these parameters, ascending; a trial may be shorter than the last of them."""
         length = 1.0 if self.length is None else length_of(params, self.length)
         steps: list[int] = []
-        for each in self._rungs:
+        for each in self.heights:
             steps.append(max(round(each * length), steps[-1] + 1 if steps else 1))
         return tuple(steps)
 
     @property
-    def _rungs(self) -> tuple[float, ...]:
+    def heights(self) -> tuple[float, ...]:
+        """The rungs as steps, or with `length` as shares of it."""
         if self.rungs is not None:
             return self.rungs
         first = FIRST_SHARE if self.max is None else max(LEAST_FIRST, round(FIRST_SHARE * self.max))
