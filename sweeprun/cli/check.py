@@ -1,9 +1,9 @@
 """Validate a sweep file and say what was understood. Nothing runs, nothing is written.
 
 --draw N prints the commands of the first N trials, as they would be started. --plan says what the sweep will cost: how
-many trials come to which step, and how many full trainings that is, from a simulation with made-up curves. --metrics LOG shows what would be read of
-a log, or a CSV file, that you have: try `metrics_from` with it. Exit codes: 1, the objective would never be read; 2,
-the file is wrong, or this machine lacks what its trials are started with.
+many trials come to which step, and how many full trainings that is, from a simulation with made-up curves. --metrics
+LOG shows what would be read of a log, or a CSV file, that you have: try `metrics_from` with it. Exit codes: 1, the
+objective would never be read; 2, the file is wrong, or this machine lacks what its trials are started with.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sweeprun.cli.understood import amount, described, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
 from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import ExitCode
+from sweeprun.registry import name_of
 from sweeprun.run import command
 from sweeprun.run.plan import Plan, auto_choice
 from sweeprun.run.readiness import rehearse
@@ -168,7 +169,7 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     for metric in spec.derived:
         yield "computed", f"{metric.name} = {metric.expr}"
     yield "algorithm", _algorithm(spec)
-    yield "pruner", _with_options(spec.pruner)
+    yield "pruner", _pruner(spec, plan)
     yield "budget", _budget(spec)
     for given in plan.given:
         yield "first", from_where(given.notes)
@@ -202,6 +203,16 @@ def _algorithm(spec: SweepFile) -> str:
     if spec.algorithm.name != "auto":
         return _with_options(spec.algorithm)
     return f"auto chose {auto_choice(spec).why}"
+
+
+def _pruner(spec: SweepFile, plan: Plan) -> str:
+    """What decides how far a trial goes: the algorithm may bring it."""
+    if plan.pruner is not plan.sampler:
+        return _with_options(spec.pruner)
+    brought = getattr(plan.pruner, "hyperband", None)
+    if brought is not None:
+        return f"{name_of(brought)}, brought by {spec.algorithm.name}"
+    return f"{spec.algorithm.name} itself decides how far each trial goes"
 
 
 def _with_options(named: Named) -> str:

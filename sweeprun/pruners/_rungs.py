@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sweeprun.errors import SweepFileError, near
+from sweeprun.reported import ENDLESS
 from sweeprun.trials import Params
 
 LEAST_FIRST = 3  # a first rung below says next to nothing about the end
@@ -85,6 +86,11 @@ class Ladder:
     def n(self) -> int:
         """How many rungs there are."""
         return len(self.heights)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it does not say where a trial ends."""
+        return self.heights[-1] >= ENDLESS
 
     def steps(self, params: Params) -> tuple[int, ...]:
         """The rungs of a trial with these parameters, ascending; a trial may be shorter than the last of them."""

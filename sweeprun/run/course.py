@@ -32,12 +32,13 @@ class Course:
 
     @classmethod
     def of(cls, plan: Plan, resumes: Json) -> Course | None:
-        """That of a plan; None where no pruner and no algorithm of it says at which steps trials stand still. `resumes`
+        """That of a plan; None where neither pruner nor algorithm says at which steps trials are judged. `resumes`
         is what the sweep file says."""
         if (rules := getattr(plan.sampler, "rules", None)) is not None:
             return cls(Ladder(None, None, None, rules.stops, 2), 1, None, False)
         pruner = getattr(plan.pruner, "hyperband", plan.pruner)
-        if (ladder := getattr(pruner, "ladder", None)) is None:
+        ladder = getattr(pruner, "ladder", None)
+        if ladder is None or ladder.endless:
             return None
         pauses = getattr(pruner, "mode", "promote") == "promote"
         return cls(ladder, pruner.trials_per_round, plan.fidelity, pauses and resumes is False)
@@ -45,7 +46,10 @@ class Course:
     @property
     def heights(self) -> Sequence[Json]:
         """Where the rungs are: steps, shares of a trial's own length, or levels of fidelity."""
-        return self.ladder.heights if self.fidelity is None else self.fidelity.levels
+        if self.fidelity is not None:
+            return self.fidelity.levels
+        heights = self.ladder.heights
+        return heights if self.ladder.length is not None else [round(height) for height in heights]
 
     def end(self, params: Params) -> int:
         """How many steps a trial has that nobody stops; a level of fidelity is one."""
@@ -64,7 +68,7 @@ class Course:
             before = stops[k]
 
     def training(self, params: Params) -> Training:
-        """A loss that falls to a floor, at a speed and a pace of the configuration's own; reported at the rungs alone."""
+        """A loss that falls to a floor, all at the configuration's own speed and pace; reported at the rungs alone."""
         own = {name: value for name, value in params.items() if self.fidelity is None or name != self.fidelity.name}
         rng = np.random.default_rng(zlib.crc32(identity(own).encode()))
         floor, speed, pace = rng.random(), rng.uniform(1.0, 10.0), float(np.exp(_PACE * rng.standard_normal()))

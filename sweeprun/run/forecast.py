@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeprun.errors import SpaceError, StoreError
@@ -49,8 +49,8 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`size` is the number of configurations, None: infinite, or beyond counting. So many `trials` are begun, members in
-    a population, None: the budget does not say it; what was simulated is then one round."""
+    """`size` is the number of configurations, None: infinite, or beyond counting. So many `trials` are begun, or members
+    of a population, None: the budget does not say it; what was simulated is then one round."""
 
     size: int | None
     trials: int | None
@@ -75,12 +75,14 @@ class Forecast:
 
 
 def forecast(file: SweepFile, plan: Plan, slots: int) -> Forecast:
-    """Simulates the sweep on so many slots where its trials stand still at rungs. Raises StoreError where no temporary
+    """Simulates the sweep on so many slots where its trials are judged at rungs. Raises StoreError where no temporary
     directory can be written."""
-    limits = [plan.budget.trials, getattr(plan.sampler, "members", None), size := _size(plan)]
-    course, trials = Course.of(plan, file.resumes), min((n for n in limits if n is not None), default=None)
-    known = Forecast(size, trials, course, None)
-    return known if course is None else Forecast(size, trials, course, _simulated(file, plan, course, known.n, slots))
+    size, members = _size(plan), getattr(plan.sampler, "members", None)
+    limits = [n for n in (plan.budget.trials, size) if n is not None] if members is None else [members]
+    known = Forecast(size, min(limits, default=None), Course.of(plan, file.resumes), None)
+    if known.course is None:
+        return known
+    return replace(known, simulated=_simulated(file, plan, known.course, known.n, slots))
 
 
 def _size(plan: Plan) -> int | None:
@@ -91,7 +93,7 @@ def _size(plan: Plan) -> int | None:
 
 
 def _shares(levels: Sequence[Json]) -> list[float]:
-    """What a run at each level costs of one at the last if it costs in proportion; nothing where they are no amounts."""
+    """What a run at each level costs of one at the last, in proportion; nothing where they are no amounts."""
     numbers = [float(level) for level in levels if type(level) in (int, float) and level > 0]
     return [number / numbers[-1] for number in numbers] if len(numbers) == len(levels) else []
 
@@ -122,7 +124,10 @@ def _reduced(file: SweepFile, plan: Plan, n: int) -> SweepFile:
     return SweepFile.model_validate(
         {key: resolved[key] for key in _KEPT}
         | {"command": ["simulated"], "args": "none", "metric": METRIC, "budget": n}
-        | {"algorithm": _algorithm(file, plan, n), "pruner": {"name": file.pruner.name, **_judging(file.pruner.options)}}
+        | {
+            "algorithm": _algorithm(file, plan, n),
+            "pruner": {"name": file.pruner.name, **_judging(file.pruner.options)},
+        }
     )
 
 
