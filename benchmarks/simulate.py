@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import cProfile
 import math
-import os
 import pstats
 import tempfile
 import time
@@ -24,6 +23,7 @@ from comparison.report import table
 from sweeprun.executors.simulated import SimulatedExecutor, Training
 from sweeprun.run.simulation import Simulation
 from sweeprun.spec.sweepfile import SweepFile
+from sweeprun.store import durable
 from sweeprun.trials import Params
 
 FILE = """
@@ -88,8 +88,8 @@ def main() -> None:
     parser.add_argument("--profile", type=int, help="show so many of the functions that took longest")
     said = parser.parse_args()
     profile = cProfile.Profile()
-    os.fsync = lambda descriptor: None  # no power fails in here
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as directory:
+    in_memory = tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
+    with durable.unsynced(), in_memory as directory:
         if said.profile:
             profile.enable()
         print(table("until", ["events", "ms an event"], []), end="")

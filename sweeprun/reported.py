@@ -13,6 +13,7 @@ from sweeprun.objective import Objective
 from sweeprun.trials import Curve, Trial
 
 MAX_POINTS = 512  # of a curve in a record
+ENDLESS = 1_000_000_000  # the step at which a trial ends that ends when its program does
 MAX_STEP = 2**53 - 1  # above it a float no longer tells one step from the next: what is said there is no count
 MAX_VALUES = 64  # metrics kept with a trial, those that matter first
 

@@ -1,8 +1,9 @@
 """Validate a sweep file and say what was understood. Nothing runs, nothing is written.
 
---draw N prints the commands of the first N trials, as they would be started. --metrics LOG shows what would be read of
-a log, or a CSV file, that you have: try `metrics_from` with it. Exit codes: 1, the objective would never be read; 2,
-the file is wrong, or this machine lacks what its trials are started with.
+--draw N prints the commands of the first N trials, as they would be started. --plan says what the sweep will cost: how
+many trials come to which step, and how many full trainings that is, from a simulation with made-up curves. --metrics
+LOG shows what would be read of a log, or a CSV file, that you have: try `metrics_from` with it. Exit codes: 1, the
+objective would never be read; 2, the file is wrong, or this machine lacks what its trials are started with.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from sweeprun.cli.costs import Costs
 from sweeprun.cli.options import AsJson, File, Overrides
 from sweeprun.cli.ranking import named, within
 from sweeprun.cli.readout import Readout
@@ -24,6 +26,7 @@ from sweeprun.cli.understood import amount, described, kind, when
 from sweeprun.cli.view import pairs, say, short, write, write_document
 from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import ExitCode
+from sweeprun.registry import name_of
 from sweeprun.run import command
 from sweeprun.run.plan import Plan, auto_choice
 from sweeprun.run.readiness import rehearse
@@ -39,6 +42,7 @@ def check(
     file: File,
     draw: Annotated[int, typer.Option(min=0, help="Print the commands of the first so many trials.")] = 0,
     metrics: Annotated[Path | None, typer.Option(metavar="LOG", help="Show what would be read of this log.")] = None,
+    simulate: Annotated[bool, typer.Option("--plan", help="Simulate what the sweep will cost, in steps.")] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
     root: Root = None,
@@ -58,12 +62,15 @@ def check(
         say(f"note: {text}")
     for text in warnings:
         say(f"warning: {text}")
-    drawn = list(_drawn(plan, draw))
+    drawn, costs = list(_drawn(plan, draw)), Costs.of(spec, plan) if simulate else None
     if as_json:
-        write_document("check", _body(spec, plan, [*spec.notes, *warnings], drawn))
+        body = _body(spec, plan, [*spec.notes, *warnings], drawn)
+        write_document("check", body if costs is None else {**body, "plan": costs.body()})
     else:
         write(pairs(_lines(spec, plan)))
         write("\n" + pairs(_parameters(plan)))
+        if costs is not None:
+            write("\n" + costs.text())
         if drawn:
             write("\n" + "".join(f"{line}\n" for line in drawn))
     if len(drawn) < draw:
@@ -162,7 +169,7 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
     for metric in spec.derived:
         yield "computed", f"{metric.name} = {metric.expr}"
     yield "algorithm", _algorithm(spec)
-    yield "pruner", _with_options(spec.pruner)
+    yield "pruner", _pruner(spec, plan)
     yield "budget", _budget(spec)
     for given in plan.given:
         yield "first", from_where(given.notes)
@@ -196,6 +203,16 @@ def _algorithm(spec: SweepFile) -> str:
     if spec.algorithm.name != "auto":
         return _with_options(spec.algorithm)
     return f"auto chose {auto_choice(spec).why}"
+
+
+def _pruner(spec: SweepFile, plan: Plan) -> str:
+    """What decides how far a trial goes: the algorithm may bring it."""
+    if plan.pruner is not plan.sampler:
+        return _with_options(spec.pruner)
+    brought = getattr(plan.pruner, "hyperband", None)
+    if brought is not None:
+        return f"{name_of(brought)}, brought by {spec.algorithm.name}"
+    return f"{spec.algorithm.name} itself decides how far each trial goes"
 
 
 def _with_options(named: Named) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
@@ -47,16 +47,23 @@ class Clock:
 @dataclass(frozen=True, slots=True)
 class Training:
     """What a program would report: `values` gives the metrics after so many finished steps, 1 at first and `steps` in
-    the end, each of which takes `step_s` seconds."""
+    the end, each of which takes `step_s` seconds. It reports each step, or only those `at`, ascending, and its last."""
 
     steps: int
     step_s: float
     values: Callable[[int], Mapping[str, float]]
+    at: Sequence[int] | None = None
+
+    def following(self, step: int, last: int) -> int:
+        """The step that is reported after `step`, none being so after `last`."""
+        if self.at is None:
+            return step + 1
+        return next((each for each in self.at if step < each < last), last)
 
 
 @dataclass(slots=True)
 class _Program:
-    """A program that knows the protocol, at its `step` finished steps: it saves each of them before it reports it, and
+    """A program that knows the protocol, at its `step` finished steps: it saves what it reports before it does, and
     leaves where it is told to."""
 
     job: Job
@@ -72,9 +79,14 @@ class _Program:
         step = int(durable.read(saved)) if saved.exists() else 0
         return cls(job, training, now, step, min(training.steps, int(job.env.get("SWEEPRUN_UNTIL", training.steps))))
 
+    @property
+    def following(self) -> int:
+        """The step that it reports next."""
+        return self.training.following(self.step, self.last)
+
     def advance(self) -> None:
-        """Finish a step and report it."""
-        self.step += 1
+        """Come to the next step that it reports."""
+        self.step = self.following
         env = self.job.env
         said = {env["SWEEPRUN_STEP"]: self.step - 1 + int(env.get("SWEEPRUN_STEP_FIRST", 1))}
         line = json.dumps(said | dict(self.training.values(self.step))).encode() + b"\n"
@@ -159,7 +171,8 @@ class SimulatedExecutor(Executor):
         if program.step >= program.last:
             self._end(program, by="program")
         else:
-            self._clock.put(self._clock() + program.training.step_s, lambda: self._step(program))
+            due = self._clock() + (program.following - program.step) * program.training.step_s
+            self._clock.put(due, lambda: self._step(program))
 
     def _step(self, program: _Program) -> None:
         if self._running.get(program.job.trial) is program:  # else it was stopped meanwhile

@@ -28,6 +28,20 @@ class Resources:
     only: tuple[str, ...] | None = None
 
 
+def room(resources: Resources) -> int:
+    """How many trials a worker on this machine runs at once, as far as its devices are free. Raises UsageError where
+    it has not what one of them needs."""
+    nvml = open_nvml()
+    try:
+        devices = visible(nvml.devices() if nvml else (), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    finally:
+        if nvml is not None:
+            nvml.close()
+    gpus = _gpus(resources, devices)
+    _check(gpus, resources.gpu_memory_bytes, devices)
+    return _count(resources, gpus, len(devices))
+
+
 class Slots:
     """Admits trials, one lease each, up to `count` at once. For one thread."""
 
@@ -42,7 +56,7 @@ class Slots:
         installed = self._nvml.devices() if self._nvml else ()
         allowed = visible(installed, os.environ.get("CUDA_VISIBLE_DEVICES"))
         self.devices: tuple[Device, ...] = allowed if resources.only is None else selected(allowed, resources.only)
-        self._gpus = float(bool(self.devices)) if resources.gpus is None else resources.gpus
+        self._gpus = _gpus(resources, self.devices)
         _check(self._gpus, resources.gpu_memory_bytes, self.devices)
         self.count = _count(resources, self._gpus, len(self.devices))
         self._hides_gpus = bool(installed)
@@ -113,6 +127,10 @@ class Slots:
         for part in self._held.pop(lease):
             if self._pool is not None:
                 self._pool.give_back(part)
+
+
+def _gpus(resources: Resources, devices: Sequence[Device]) -> float:
+    return float(bool(devices)) if resources.gpus is None else resources.gpus
 
 
 def _hundredths(gpus: float) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sweeprun.errors import SweepFileError, near
+from sweeprun.reported import ENDLESS
 from sweeprun.trials import Params
 
 LEAST_FIRST = 3  # a first rung below says next to nothing about the end
@@ -84,13 +85,18 @@ class Ladder:
     @property
     def n(self) -> int:
         """How many rungs there are."""
-        return len(self._rungs)
+        return len(self.heights)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it does not say where a trial ends."""
+        return self.heights[-1] >= ENDLESS
 
     def steps(self, params: Params) -> tuple[int, ...]:
         """The rungs of a trial with these parameters, ascending; a trial may be shorter than the last of them."""
         length = 1.0 if self.length is None else length_of(params, self.length)
         steps: list[int] = []
-        for each in self._rungs:
+        for each in self.heights:
             steps.append(max(round(each * length), steps[-1] + 1 if steps else 1))
         return tuple(steps)
 
@@ -100,7 +106,8 @@ class Ladder:
         return last if self.length is None else min(last, round(length_of(params, self.length)))
 
     @property
-    def _rungs(self) -> tuple[float, ...]:
+    def heights(self) -> tuple[float, ...]:
+        """The rungs as steps, or with `length` as shares of it."""
         if self.rungs is not None:
             return self.rungs
         first = FIRST_SHARE if self.max is None else max(LEAST_FIRST, round(FIRST_SHARE * self.max))

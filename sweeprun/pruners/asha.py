@@ -48,7 +48,7 @@ class AshaPruner(Promoter):
 
     @model_validator(mode="after")
     def _climbable(self) -> Self:
-        self._ladder.check()
+        self.ladder.check()
         return self
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
@@ -60,20 +60,26 @@ class AshaPruner(Promoter):
         return self._halving(history).promotion()
 
     def start(self, params: Params, history: History) -> Start:
-        steps = self._ladder.steps(params)
+        steps = self.ladder.steps(params)
         return Start(steps[-1] if self.mode == "stop" else steps[0])
 
     @property
-    def _ladder(self) -> Ladder:
+    def trials_per_round(self) -> int:
+        """So many trials bring one to the last rung."""
+        return int(self.eta ** (self.ladder.n - 1))
+
+    @property
+    def ladder(self) -> Ladder:
+        """Where the rungs are."""
         return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
 
     def _halving(self, history: History) -> Halving:
         metric = history.metric(self.metric, self.goal)
-        return Halving(history, self._ladder, _bracket, metric, self.compare == "best")
+        return Halving(history, self.ladder, _bracket, metric, self.compare == "best")
 
     def _compared(self, trial: Trial, halving: Halving) -> Verdict:
         """It is stopped at the rung that it has just come to, unless it is among the best there."""
-        steps, curve = self._ladder.steps(trial.params), halving.history.curve(trial, halving.metric).steps
+        steps, curve = self.ladder.steps(trial.params), halving.history.curve(trial, halving.metric).steps
         before, now = (int(curve[-2]) if len(curve) > 1 else 0), (int(curve[-1]) if len(curve) else 0)
         k = max((k for k, step in enumerate(steps) if before < step <= now), default=None)
         if k is None:

@@ -41,7 +41,7 @@ class HyperbandPruner(Promoter):
 
     @model_validator(mode="after")
     def _climbable(self) -> Self:
-        self._ladder.check()
+        self.ladder.check()
         return self
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
@@ -55,25 +55,31 @@ class HyperbandPruner(Promoter):
         bracket = max(sizes, default=Bracket(0, 0))
         if sizes.get(bracket, 0) >= self._size(bracket):
             bracket = self._after(bracket)
-        until = self._ladder.steps(params)[bracket.rung]
+        until = self.ladder.steps(params)[bracket.rung]
         return Start(until, {"round": bracket.round, "bracket": bracket.rung})
 
     @property
-    def _ladder(self) -> Ladder:
+    def trials_per_round(self) -> int:
+        """How many trials all brackets of a round begin with."""
+        return sum(self._size(Bracket(0, rung)) for rung in range(self.ladder.n))
+
+    @property
+    def ladder(self) -> Ladder:
+        """Where the rungs are."""
         return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
 
     def _size(self, bracket: Bracket) -> int:
         """With how many trials it begins: as many as make it cost what the others cost (JMLR, algorithm 1, line 3)."""
-        s = self._ladder.n - 1 - bracket.rung
-        return math.ceil(self._ladder.n * int(self.eta**s) / (s + 1))
+        s = self.ladder.n - 1 - bracket.rung
+        return math.ceil(self.ladder.n * int(self.eta**s) / (s + 1))
 
     def _after(self, bracket: Bracket) -> Bracket:
-        round_, rung = divmod(bracket.round * self._ladder.n + bracket.rung + 1, self._ladder.n)
+        round_, rung = divmod(bracket.round * self.ladder.n + bracket.rung + 1, self.ladder.n)
         return Bracket(round_, rung)
 
     def _halving(self, history: History) -> Halving:
         metric = history.metric(self.metric, self.goal)
-        return Halving(history, self._ladder, _bracket, metric, self.compare == "best")
+        return Halving(history, self.ladder, _bracket, metric, self.compare == "best")
 
 
 def _bracket(trial: Trial) -> Bracket | None:

@@ -49,6 +49,11 @@ class Rules:
         """The ready point, or the end, that comes after `step`."""
         return min((step // self.interval + 1) * self.interval, self.max)
 
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """All ready points, and the end."""
+        return (*range(self.interval, self.max, self.interval), self.max)
+
     def ready_points(self, after: int, to: int) -> range:
         """Those above `after` and not above `to`, the highest first."""
         return range(to // self.interval * self.interval, after, -self.interval)

@@ -46,7 +46,7 @@ class BOHBSampler(Sampler, Promoter):
 
     @model_validator(mode="after")
     def _climbable(self) -> Self:
-        self._hyperband  # noqa: B018 - it checks its settings
+        self.hyperband  # noqa: B018 - it checks its settings
         return self
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
@@ -54,14 +54,15 @@ class BOHBSampler(Sampler, Promoter):
         return sampler.suggest(history, rng)
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
-        return self._hyperband.verdict(trial, history)
+        return self.hyperband.verdict(trial, history)
 
     def promotion(self, history: History) -> Promotion | None:
-        return self._hyperband.promotion(history)
+        return self.hyperband.promotion(history)
 
     def start(self, params: Params, history: History) -> Start:
-        return self._hyperband.start(params, history)
+        return self.hyperband.start(params, history)
 
     @property
-    def _hyperband(self) -> HyperbandPruner:
+    def hyperband(self) -> HyperbandPruner:
+        """The pruner that it brings."""
         return HyperbandPruner(**self.model_dump(exclude={"random"}))

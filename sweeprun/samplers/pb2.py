@@ -54,11 +54,12 @@ class PB2Sampler(Sampler, Promoter):
     sync: Sync = False
 
     @property
-    def _rules(self) -> Rules:
+    def rules(self) -> Rules:
+        """How far its members go at a time."""
         return Rules.of(self.members, self.interval, self.max, self.quantile, self.sync)
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
-        population = Population.of(history, self._rules)
+        population = Population.of(history, self.rules)
         opening = population.opening(rng)
         if opening is None:
             return None
@@ -68,13 +69,13 @@ class PB2Sampler(Sampler, Promoter):
         return opening.filled(_improved(population, opening, near, rng))
 
     def promotion(self, history: History) -> Promotion | Demotion | None:
-        return Population.of(history, self._rules).decision()
+        return Population.of(history, self.rules).decision()
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
-        return self._rules.verdict(trial, history)
+        return self.rules.verdict(trial, history)
 
     def start(self, params: Params, history: History) -> Start:
-        return Population.of(history, self._rules).start
+        return Population.of(history, self.rules).start
 
 
 def _improved(population: Population, opening: Opening, near: Params, rng: np.random.Generator) -> Params:

@@ -49,11 +49,12 @@ class PBTSampler(Sampler, Promoter):
     sync: Sync = False
 
     @property
-    def _rules(self) -> Rules:
+    def rules(self) -> Rules:
+        """How far its members go at a time."""
         return Rules.of(self.members, self.interval, self.max, self.quantile, self.sync)
 
     def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
-        opening = Population.of(history, self._rules).opening(rng)
+        opening = Population.of(history, self.rules).opening(rng)
         if opening is None:
             return None
         if opening.donor is None:
@@ -61,10 +62,10 @@ class PBTSampler(Sampler, Promoter):
         return opening.filled(perturbed(history.space, opening.donor.params, self.factors, self.resample, rng))
 
     def promotion(self, history: History) -> Promotion | Demotion | None:
-        return Population.of(history, self._rules).decision()
+        return Population.of(history, self.rules).decision()
 
     def verdict(self, trial: Trial, history: History) -> Verdict:
-        return self._rules.verdict(trial, history)
+        return self.rules.verdict(trial, history)
 
     def start(self, params: Params, history: History) -> Start:
-        return Population.of(history, self._rules).start
+        return Population.of(history, self.rules).start

@@ -17,6 +17,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ MAX_SNAPSHOT_BYTES = 2 << 30  # it holds every final record, curves included
 _CRC_BYTES = len(',"crc32":"00000000"}\n')
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY)  # what a name that is taken answers
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
+_synced = ContextVar("synced", default=True)
 UNREADABLE = (errno.EIO, errno.EACCES, errno.EPERM)  # this one file; other errors are of more than one
 
 
@@ -88,10 +90,25 @@ def read_record(path: Path, limit: int = MAX_RECORD_BYTES) -> dict[str, Any]:
     return decode(read(path, limit=limit), path)
 
 
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """Nothing that is written in the block waits for the disk: for files that end with this process."""
+    token = _synced.set(False)
+    try:
+        yield
+    finally:
+        _synced.reset(token)
+
+
+def _fsync(fd: int) -> None:
+    if _synced.get():
+        os.fsync(fd)
+
+
 def fsync_directory(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        _fsync(fd)
     finally:
         os.close(fd)
 
@@ -114,7 +131,7 @@ def write_new(path: Path, data: bytes) -> None:
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
-            os.fsync(fd)
+            _fsync(fd)
         finally:
             os.close(fd)  # a quota may be reported only here
     except OSError:

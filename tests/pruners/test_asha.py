@@ -50,7 +50,7 @@ def test_rungs_are_powers_of_eta_apart_and_the_last_is_the_end(
 ) -> None:
     pruner = AshaPruner(**options)
     assert pruner.start({}, make_history()).until == steps[0]
-    assert pruner._ladder.steps({}) == steps
+    assert pruner.ladder.steps({}) == steps
 
 
 def test_a_rung_close_to_the_end_is_dropped() -> None:
@@ -134,7 +134,7 @@ def test_rungs_may_be_shares_of_each_trials_own_length(make_trial: MakeTrial, ma
     promotion = pruner.promotion(make_history([short, *long]))
     assert promotion is not None
     assert (promotion.trial, promotion.until) == (1, 30)
-    assert pruner._ladder.steps({"epochs": 2}) == (1, 2, 3)  # a rung is a step further than the one before
+    assert pruner.ladder.steps({"epochs": 2}) == (1, 2, 3)  # a rung is a step further than the one before
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 30])

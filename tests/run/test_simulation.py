@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +18,7 @@ from sweeprun.executors.base import Event
 from sweeprun.executors.simulated import SimulatedExecutor, Training
 from sweeprun.run.simulation import Simulation
 from sweeprun.spec.sweepfile import SweepFile
+from sweeprun.store import durable
 from sweeprun.trials import Params, Trial, TrialState
 from tests.replay import check_promotions, replayed
 from tests.run.conftest import Baton
@@ -35,9 +35,10 @@ RUNGS = (3, 9, 27)
 
 
 @pytest.fixture(autouse=True)
-def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_disk() -> Iterator[None]:
     """No power fails in these tests, and a disk would be most of their time."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    with durable.unsynced():
+        yield
 
 
 def training(params: Params) -> Training:

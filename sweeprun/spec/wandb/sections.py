@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sweeprun.errors import near
+from sweeprun.reported import ENDLESS
 from sweeprun.spec.wandb.draft import Draft
 from sweeprun.spec.words import shown
 from sweeprun.spec.yaml12 import KeyPath
@@ -18,6 +19,11 @@ _LEFT_OUT_OF_A_METRIC = {
     "impute_while_running": "a running trial is known as running, and needs no value",
     "threshold": "a front has no reference point here",
 }
+_ETA = 3  # of W&B's hyperband
+_JUDGED = (
+    "a step is a call of wandb.log (--set step=epoch counts by a metric), where W&B counts those with the metric; each"
+    " trial is judged once at a rung, by its value there, W&B goes on judging"
+)
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -100,8 +106,26 @@ def run_cap(draft: Draft, written: Json) -> None:
 
 
 def early_terminate(draft: Draft, written: Json) -> None:
-    """The one place that decides which pruner stands for W&B's hyperband."""
+    """W&B's hyperband is asha here: all runs are in one bracket, and who is not among the best at a rung is stopped."""
     origin: KeyPath = ("early_terminate",)
-    draft.put(("pruner",), "none", origin)
-    why = "every trial runs to its end; W&B's hyperband counts calls of wandb.log, not epochs"
-    draft.note(("pruner",), origin, f"early_terminate {flow(written)}", "pruner none", why)
+    options = written if isinstance(written, dict) else {}
+    rungs = _rungs(options) if options.get("type") == "hyperband" else None
+    if rungs is None:
+        message = f"early_terminate must be hyperband with min_iter, or with max_iter and s, not {flow(written)}"
+        draft.refuse(("pruner",), origin, message, "--set pruner=none runs every trial to its end")
+        return
+    pruner = {"name": "asha", "mode": "stop", **rungs, "compare": "value"}
+    draft.put(("pruner",), pruner, origin)
+    draft.note(("pruner",), origin, f"early_terminate {flow(written)}", f"pruner {flow(pruner)}", _JUDGED)
+
+
+def _rungs(options: dict[str, Json]) -> dict[str, Json] | None:
+    """Where W&B judges, in the words of asha; None where that is not said. Nobody comes to the last rung: with W&B those
+    that are good end by themselves."""
+    match {"eta": _ETA, **options}:
+        case {"max_iter": int(most), "s": int(s), "eta": int(eta)} if most < ENDLESS and s >= 1 and eta >= 2:
+            found = sorted({most // eta**k for k in range(1, min(s, most.bit_length()) + 1)} - {0})
+            return {"rungs": [*found, ENDLESS], "eta": eta} if found else None
+        case {"min_iter": int(first), "eta": int(eta)} if 1 <= first < ENDLESS and eta >= 2:
+            return None if "max_iter" in options else {"min": first, "max": ENDLESS, "eta": eta}
+    return None
