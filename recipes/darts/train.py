@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 import sweeprun
-from sweeprun.integrations.torch import load_checkpoint, reset_batchnorm, save_checkpoint, seed_everything
+from sweeprun.integrations.torch import load_checkpoint, save_checkpoint, seed_everything
 
 N_VALIDATION = 360  # a fifth, the same one in every trial; neither weights nor architecture learn from it
 BATCH_SIZE = 64
@@ -206,9 +206,7 @@ def main() -> None:
     arch_optimizer = torch.optim.Adam([network.alpha], arguments.arch_lr, betas=(0.5, 0.999), weight_decay=1e-3)
     epoch, extra, inherited = load_checkpoint(network, optimizer, schedule)
     leave = False
-    if inherited:  # another trial's network and architecture, gone on with at this one's rates
-        reset_batchnorm(network)
-    elif epoch > 0:
+    if epoch > 0 and not inherited:  # of another trial's checkpoint this one has nothing to say yet
         arch_optimizer.load_state_dict(extra["arch_optimizer"])
         leave = sweeprun.report(**extra["metrics"])  # again: the end may have come between saving and reporting
 

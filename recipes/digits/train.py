@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 import sweeprun
-from sweeprun.integrations.torch import load_checkpoint, reset_batchnorm, save_checkpoint, seed_everything
+from sweeprun.integrations.torch import load_checkpoint, save_checkpoint, seed_everything
 
 N_VALIDATION = 360  # a fifth, the same one in every trial
 Images = tuple[torch.Tensor, torch.Tensor]  # (n, 1, 8, 8) from 0 to 1, and their labels (n,)
@@ -114,9 +114,7 @@ def main() -> None:
     optimizer = build_optimizer(arguments, model)
     epoch, extra, inherited = load_checkpoint(model, optimizer)  # batches and dropout go on as they would have
     leave = False
-    if inherited:  # another trial's network, trained on with this one's rate and decay
-        reset_batchnorm(model)
-    elif epoch > 0:
+    if epoch > 0 and not inherited:  # of another trial's checkpoint this one has nothing to say yet
         leave = sweeprun.report(**extra["metrics"])  # again: the end may have come between saving and reporting
 
     while epoch < arguments.epochs and not leave:

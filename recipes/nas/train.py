@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 import sweeprun
-from sweeprun.integrations.torch import load_checkpoint, reset_batchnorm, save_checkpoint, seed_everything
+from sweeprun.integrations.torch import load_checkpoint, save_checkpoint, seed_everything
 
 N_VALIDATION = 360  # a fifth, the same one in every trial
 DEFAULTS = {
@@ -109,9 +109,7 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), params.lr)
     epoch, extra, inherited = load_checkpoint(model, optimizer)
     leave = False
-    if inherited:  # another trial's network, trained on at this one's rate
-        reset_batchnorm(model)
-    elif epoch > 0:
+    if epoch > 0 and not inherited:  # of another trial's checkpoint this one has nothing to say yet
         leave = sweeprun.report(**extra["metrics"])  # again: the end may have come between saving and reporting
 
     while epoch < params.epochs and not leave:

@@ -87,23 +87,6 @@ def test_with_another_trials_checkpoint_it_goes_on_after_it_under_its_own_rate_a
     assert faster.reports(1)[0] != alike.reports(1)[0]
 
 
-def test_statistics_of_another_trials_network_are_forgotten(
-    begin: Start, tmp_path: Path, module: Callable[[str], Any]
-) -> None:
-    digits, donor, heir = module(PROGRAM), begin(tmp_path / "donor"), begin(tmp_path / "heir")
-    donor.finish_here(digits, "--batchnorm=true", "--epochs=1")
-    copytree(donor.checkpoint, heir.checkpoint, dirs_exist_ok=True)
-    heir.finish_here(digits, "--batchnorm=true", "--epochs=2", SWEEPRUN_TRIAL="1")
-    counts = [
-        value.item()
-        for trial in (donor, heir)
-        for name, value in digits.torch.load(trial.checkpoint / "last.pt")["model"].items()
-        if name.endswith("num_batches_tracked")
-    ]
-    assert len(counts) == 4
-    assert len(set(counts)) == 1, "as many batches as in an epoch, for the heir too"
-
-
 def test_the_other_branch_of_the_space_continues_exactly_too(begin: Start, tmp_path: Path) -> None:
     whole, parts = begin(tmp_path / "whole"), begin(tmp_path / "parts")
     arguments = ["--model=cnn", "--optimizer=sgd", "--nesterov=true", "--weight_decay=1e-3", "--epochs=2"]
