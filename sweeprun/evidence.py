@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -49,7 +49,7 @@ class Evidence:
         group = _configurations(U)
         _, first = np.unique(group, return_index=True)
         columns = [
-            _mean_levels(_levels(trials, objective, partial(history.curve, metric=objective)), group, len(first))
+            _mean_levels(_levels(trials, objective, partial(_curve, history, objective)), group, len(first))
             for objective in history.objectives
         ]
         limits = np.array([objective.loss_limit for objective in history.objectives])
@@ -88,6 +88,13 @@ def elapsed(history: History) -> float:
     return total
 
 
+def _curve(history: History, objective: Objective, trial: Trial) -> LossCurve:
+    """That of the trial; where trials differ in length a step is the share of its own that it had finished then."""
+    curve = history.curve(trial, objective)
+    length = trial.params.get(history.length) if history.length is not None else None
+    return replace(curve, steps=curve.steps / length) if isinstance(length, int | float) and length > 0 else curve
+
+
 def _configurations(U: Floats) -> Integers:
     """Which configuration each of U (k, d) is, numbered in the order of their first."""
     rows: dict[bytes, int] = {}
@@ -119,7 +126,7 @@ def _levels(trials: Sequence[Trial], objective: Objective, curve_of: CurveOf) ->
     far = np.sort(reach[~np.isnan(reach)])[::-1]
     shared = float(far[: max(_ENOUGH, int(_ENOUGH_SHARE * len(far)))][-1])
     leading = reach >= shared
-    levels[leading] = losses[leading] if np.isinf(shared) else _at(trials, losses, leading, int(shared), curve_of)
+    levels[leading] = losses[leading] if np.isinf(shared) else _at(trials, losses, leading, shared, curve_of)
     behind = reach < shared
     if behind.any():
         levels[behind] = _placed(_those(trials, behind), _those(trials, leading), levels[leading], curve_of)
@@ -145,7 +152,7 @@ def _reach(trials: Sequence[Trial], losses: Floats, curve_of: CurveOf) -> tuple[
     return reach, failed
 
 
-def _at(trials: Sequence[Trial], losses: Floats, leading: Flags, step: int, curve_of: CurveOf) -> list[float]:
+def _at(trials: Sequence[Trial], losses: Floats, leading: Flags, step: float, curve_of: CurveOf) -> list[float]:
     """The losses of the `leading` trials at a step that they have come to; that of its value where one has no curve."""
     found = (curve_of(trial).at(step, best=True) for trial in _those(trials, leading))
     return [float(loss) if at is None else at for at, loss in zip(found, losses[leading], strict=True)]

@@ -33,16 +33,17 @@ _UNDERWAY = frozenset({TrialState.RUNNING, TrialState.PAUSED})
 @dataclass(frozen=True, slots=True, eq=False)
 class LossCurve:
     """The steps at which a trial reported a number, strictly increasing, its losses there, and the lowest so far.
+    Where a step is a share of the trial, so are these.
 
     All three (k,). A step whose metric is missing or NaN is left out. `diverged`: the last report of all was NaN.
     """
 
-    steps: Integers
+    steps: Integers | Floats
     losses: Floats
     best: Floats
     diverged: bool
 
-    def at(self, step: int, best: bool) -> float | None:
+    def at(self, step: float, best: bool) -> float | None:
         """The loss of the last report at or before `step` (`best`: the lowest until there); None before the first."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float((self.best if best else self.losses)[index]) if index >= 0 else None
@@ -62,7 +63,8 @@ class History:
     """What samplers and pruners know. `trials[k]` is trial k: all of them, in any state, damaged ones too.
 
     `earlier` are the histories of earlier sweeps in this space with these objectives, each with numbers of its own.
-    What they hold is part of nothing else here: it was not tried in this sweep.
+    What they hold is part of nothing else here: it was not tried in this sweep. `length` is the parameter that says how
+    many steps a trial has, where trials are compared at equal shares of their own length (Evidence).
     """
 
     def __init__(
@@ -72,17 +74,20 @@ class History:
         trials: Sequence[Trial],
         *,
         earlier: Sequence[History] = (),
+        length: str | None = None,
         _memory: _Memory | None = None,
     ):
         self.space = space
         self.objectives = tuple(objectives)
         self.trials = tuple(trials)
         self.earlier = tuple(earlier)
+        self.length = length
         self._memory = _memory or _Memory()
 
     def advance(self, trials: Sequence[Trial]) -> History:
         """The history a moment later; work on trials that are the same objects is not done again."""
-        return History(self.space, self.objectives, trials, earlier=self.earlier, _memory=self._memory)
+        earlier, length, memory = self.earlier, self.length, self._memory
+        return History(self.space, self.objectives, trials, earlier=earlier, length=length, _memory=memory)
 
     @property
     def number(self) -> int:

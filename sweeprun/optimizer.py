@@ -77,7 +77,7 @@ class Optimizer:
         self._objectives, self._seed = search.objectives, search.seed
         self._budget = None if hasattr(self._sampler, "members") else search.budget  # a population has its members
         self._tracked = _tracked(self._objectives, self._pruner)
-        self._history = History(space, self._objectives, ())
+        self._history = History(space, self._objectives, (), length=getattr(self._pruner, "length", None))
         self._trials: list[Trial] = []
         self._underway: dict[int, _Underway] = {}
         self._n_suggested = 0

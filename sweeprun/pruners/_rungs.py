@@ -95,9 +95,10 @@ class Ladder:
     def steps(self, params: Params) -> tuple[int, ...]:
         """The rungs of a trial with these parameters, ascending; a trial may be shorter than the last of them."""
         length = 1.0 if self.length is None else length_of(params, self.length)
+        first = LEAST_FIRST if self.length is not None and self.min is None else 1
         steps: list[int] = []
         for each in self.heights:
-            steps.append(max(round(each * length), steps[-1] + 1 if steps else 1))
+            steps.append(max(round(each * length), steps[-1] + 1 if steps else first))
         return tuple(steps)
 
     def end(self, params: Params) -> int:

@@ -121,7 +121,8 @@ class Plan:
     def history(self, trials: Sequence[Trial]) -> History:
         """What these trials of the sweep are to the search."""
         known = [history_of(sweep, self.space, self.objectives) for sweep in self.earlier.sweeps]
-        return History(self.space, self.objectives, trials, earlier=known)
+        length = getattr(self.pruner, "length", None)
+        return History(self.space, self.objectives, trials, earlier=known, length=length)
 
     @property
     def is_population(self) -> bool:

@@ -42,7 +42,7 @@ class Surrogate:
     """`objectives` are models of the m warped losses, as if what runs had come out as they expect, and what failed no
     better than what is there; `limits` (m,) are warped too. `failure` is above 0 where trials fail; None where none
     has. `front` (k, m) is what the models expect of the best that was tried; what counts as improvement lies below
-    `reference` (m,). `good` (g, d) are the best points."""
+    `reference` (m,). `good` (g, d) are the best points. `misled`: there are earlier sweeps, and none is believed."""
 
     objectives: tuple[Model, ...]
     limits: Floats
@@ -50,6 +50,7 @@ class Surrogate:
     front: Floats
     reference: Floats
     good: Floats
+    misled: bool
 
     @classmethod
     def of(
@@ -61,11 +62,13 @@ class Surrogate:
         fits = [_Fit.of(cube, each, scale) for each in ([*earlier, evidence] if enough else earlier)]
         Z, failed = cube.features(evidence.U, evidence.active), evidence.merits == np.inf
         unknown = np.isnan(evidence.merits) if enough else ~failed
-        models = []
+        models: list[Model] = []
+        misled = bool(earlier) and enough
         for j, limit in enumerate(evidence.limits):
             # Earlier sweeps are right about the order at best, and a limit is no matter of order.
             believed = fits[-1:] if enough and limit < np.inf else fits
             model = _joined([fit.processes[j] for fit in believed], enough, rng)
+            misled = misled and not (isinstance(model, Ensemble) and model.weights[:-1].any())
             models.append(model.believing(Z[unknown]))
         tried = Z[~failed] if np.any(~failed) else fits[-1].Z
         means = np.column_stack([model.predict(tried)[0] for model in models])
@@ -75,7 +78,7 @@ class Surrogate:
             model.believing(Z_failed, at_least) for model, at_least in zip(models, reference.tolist(), strict=True)
         )
         good = np.vstack([fit.good for fit in fits])
-        return cls(objectives, fits[-1].limits, _failing(cube, evidence, scale), front, reference, good)
+        return cls(objectives, fits[-1].limits, _failing(cube, evidence, scale), front, reference, good, misled)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

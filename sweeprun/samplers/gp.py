@@ -70,14 +70,16 @@ class GPSampler(Sampler):
         if not history.space.parameters or not (begun or earlier):
             return RandomSampler().suggest(history, rng)
         with _linear_algebra().limit(limits=1, user_api="blas"):
-            return first_new(history, self._candidates(history, evidence, earlier, rng), rng)
+            box = cube(history.space)
+            surrogate = Surrogate.of(box, evidence, earlier, rng, _SCALES[history.number % 2])
+            if not begun and surrogate.misled:
+                return RandomSampler().suggest(history, rng)
+            return first_new(history, self._candidates(box, surrogate, history, evidence, rng), rng)
 
     def _candidates(
-        self, history: History, evidence: Evidence, earlier: Sequence[Evidence], rng: np.random.Generator
+        self, box: Cube, surrogate: Surrogate, history: History, evidence: Evidence, rng: np.random.Generator
     ) -> Floats:
         """Points (m, d), the best first."""
-        box = cube(history.space)
-        surrogate = Surrogate.of(box, evidence, earlier, rng, _SCALES[history.number % 2])
         score = _Score.of(box, surrogate, self._cost(box, history, evidence))
         starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
         return ascended(score, box, starts, rng)
