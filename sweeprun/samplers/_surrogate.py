@@ -12,7 +12,7 @@ import numpy as np
 from sweeprun.evidence import Evidence
 from sweeprun.history import Flags, Floats, Integers
 from sweeprun.numerics import gaussian_process, pareto
-from sweeprun.numerics.ensemble import Ensemble, rank_weights
+from sweeprun.numerics.ensemble import Ensemble, agreement, rank_weights
 from sweeprun.numerics.gaussian_process import GaussianProcess, Prior
 from sweeprun.numerics.warping import Warp
 from sweeprun.samplers._cube import Cube
@@ -161,14 +161,18 @@ def _reference(means: Floats, limits: Floats) -> Floats:
 
 def _joined(processes: Sequence[GaussianProcess], with_own: bool, rng: np.random.Generator) -> Model:
     """One model of one objective. The last process is of this sweep where `with_own`: then each weighs as it ranks what
-    came out here; else all weigh the same."""
+    came out here, and an earlier one only as far as it agrees with all of that: close to a minimum nobody ranks well,
+    and who is wrong about the rest would be believed there. Else all weigh the same."""
     if len(processes) == 1:
         return processes[0]
     if not with_own:
         return Ensemble(tuple(processes), np.full(len(processes), 1 / len(processes)))
     own = processes[-1]
-    predicted = [*(process.predict(own.Z)[0] for process in processes[:-1]), own.left_out()]
-    return Ensemble(tuple(processes), rank_weights(predicted, own.y, rng))
+    predicted = [process.predict(own.Z)[0] for process in processes[:-1]]
+    weights = rank_weights([*predicted, own.left_out()], own.y, rng)
+    weights[:-1] *= [agreement(each, own.y) for each in predicted]
+    weights[-1] = 1 - weights[:-1].sum()
+    return Ensemble(tuple(processes), weights)
 
 
 def _failing(cube: Cube, evidence: Evidence, scale: float) -> GaussianProcess | None:
