@@ -52,7 +52,7 @@ class Claims:
                     claimed = self._ledger.claim(trial, Reason.RESUMED if trial.run else Reason.NEW, trial.why)
                 if claimed is not None:
                     return claimed
-            promoted, history = self._promoted(history)
+            promoted, history = self._promoted(history, running)
             return promoted or self._new(history, may_create)
 
     def orphaned(self, trials: Iterable[Trial], running: Container[int]) -> bool:
@@ -100,11 +100,13 @@ class Claims:
         outcome = ended(left.end, None, left.trial, left.traces, arrived)
         return retried(outcome, left.trial, self._plan.retry)
 
-    def _promoted(self, history: History) -> tuple[Trial | None, History]:
-        """A paused trial that is ours now and goes on to its next rung, None where none is to; and what is known then.
-        Those that are to end before are pruned."""
+    def _promoted(self, history: History, running: Container[int]) -> tuple[Trial | None, History]:
+        """A paused trial that is ours now and goes on to its next rung, None where none is to, or where its program
+        still runs here, as it was ours before; and what is known then. Those that are to end before are pruned."""
         while (decided := self._plan.promotion(history)) is not None:
             trial = history.trials[decided.trial]
+            if trial.number in running:
+                break
             claimed = None
             if isinstance(decided, Demotion):
                 self._ledger.prune(trial, decided.reason)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sweeprun import registry
 from sweeprun.errors import near
 from sweeprun.history import History
-from sweeprun.pruners.base import Pruner
+from sweeprun.pruners.base import Promoter, Pruner
 from sweeprun.run.outcome import Traces
 from sweeprun.run.printed import propose
 from sweeprun.run.progress import Progress, Reporting
@@ -36,16 +36,17 @@ def traces(progress: Progress, reader: Reader, files: RunFiles, trial: Trial, pr
 
 
 def unheard(pruner: Pruner, history: History) -> str | None:
-    """That no trial has reported the metric which `pruner` names, so that none is stopped; None where there is no such
-    thing to say, or none yet: one trial has to be through a step, or complete. Without a name it is an objective, and
-    the end of a trial tells of those."""
+    """That no trial has reported the metric which `pruner` names, so that none is stopped or promoted; None where there
+    is no such thing to say, or none yet: one trial has to be through a step, or complete. Without a name it is an
+    objective, and the end of a trial tells of those."""
     metric = getattr(pruner, "metric", None)
     if metric is None or any(metric in trial.curve.values or metric in trial.values for trial in history.trials):
         return None
     silent = next((trial for trial in history.trials if _is_through_a_step(trial) and trial.values), None)
     if silent is None:
         return None
-    said = f"pruner {registry.name_of(pruner)} goes by {metric!r}, which no trial has reported yet, and stops none"
+    none = "promotes none" if isinstance(pruner, Promoter) else "stops none"
+    said = f"pruner {registry.name_of(pruner)} goes by {metric!r}, which no trial has reported yet, and {none}"
     return f"{said}; trial {silent.number} {_instead(metric, silent.values)}"
 
 

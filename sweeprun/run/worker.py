@@ -232,7 +232,7 @@ class Worker:
         request = live.wanted(self.plan, end)
         trial = live.over(end, now)
         outcome = ended(end, request, trial, live.traces(), arrival(self.plan.pruner, trial, self.history))
-        if (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
+        if self.plan.fidelity is None and (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
             yield from self._news.noted("resumes", said)
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
 from sweeprun.store import liveness
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Suggestion, Trial, TrialState
+from sweeprun.trials import Curve, Suggestion, Trial, TrialState
 
 
 @pytest.fixture
@@ -142,3 +144,15 @@ def test_an_orphan_is_seen_without_the_lock(stage):
     member.leave()
     assert not claims.orphaned([trial], (0,))
     assert claims.orphaned([trial], ())
+
+
+def test_a_paused_trial_is_not_promoted_where_its_program_still_runs(stage, claims):
+    """It was ours, another worker took it over and let it go, and what we started of it is about to end."""
+    claim, worker = claims("pruner: {name: asha, min: 1, max: 9, eta: 2}\nbudget: 9", running={0, 1})
+    member = stage.workers[-1]._member
+    for number in range(2):
+        said = replace(trial_of(member), number=number, uid=str(number), until=1, curve=Curve((1,), {"loss": (1.0,)}))
+        trial = stage.sweep().create_trial(said, TrialState.RUNNING, member.log)
+        left = stage.left(replace(said, runs=trial.runs, last_step=1))
+        stage.sweep().advance(trial, TrialState.PAUSED, "", member.log, worker=worker.uuid, **left)
+    assert claim().number == 2

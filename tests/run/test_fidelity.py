@@ -125,3 +125,9 @@ def test_what_makes_no_sense_is_refused(text, said):
     with pytest.raises(SweepFileError) as caught:
         Plan.of(SweepFile.parse(SMALLEST + text, Path("s.yaml")))
     assert said in str(caught.value)
+
+
+def test_a_program_that_saves_nothing_is_as_good_as_one_that_does(stage):
+    """A level is begun from the beginning."""
+    events = stage.run(lambda job: stage.losses(1.0 + job.trial), FILE + "budget: 4")
+    assert "notice" not in stage.names(events)

@@ -204,6 +204,11 @@ def test_what_is_reported_instead_need_not_be_like_it(notices):
     assert text.endswith("and stops none; trial 0 reported loss")
 
 
+def test_of_a_pruner_that_promotes_it_is_told_that_nobody_will_be(notices):
+    [(_, text), *_], _ = notices(*epochs(4), pruner="{name: asha, metric: acc, max: 9}")
+    assert text.endswith("which no trial has reported yet, and promotes none; trial 0 reported loss")
+
+
 def test_it_is_told_once_though_more_is_reported_later(notices):
     assert len(notices(*epochs(3), {"epoch": 4, "loss": 0.5, "f1": 0.5}, {"epoch": 5, "loss": 0.4})[0]) == 1
 
