@@ -146,6 +146,7 @@ def _body(spec: SweepFile, plan: Plan, warnings: list[str], drawn: list[str]) ->
             {"name": declaration.name, "kind": kind(declaration), "when": when(declaration.when) or None}
             for declaration in plan.space.declarations
         ],
+        "pruner": _pruner(spec, plan),
         "configurations": amount(plan.space),
         "first": [from_where(given.notes) for given in plan.given],
         "from": list(said_of_earlier(plan)),
@@ -207,7 +208,7 @@ def _algorithm(spec: SweepFile) -> str:
 
 def _pruner(spec: SweepFile, plan: Plan) -> str:
     """What decides how far a trial goes: the algorithm may bring it."""
-    if plan.pruner is not plan.sampler:
+    if not plan.brings_pruner:
         return _with_options(spec.pruner)
     brought = getattr(plan.pruner, "hyperband", None)
     if brought is not None:

@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Course:
         is what the sweep file says."""
         if (rules := getattr(plan.sampler, "rules", None)) is not None:
             return cls(Ladder(None, None, None, rules.stops, 2), 1, None, False)
-        pruner = getattr(plan.pruner, "hyperband", plan.pruner)
+        pruner: Any = getattr(plan.pruner, "hyperband", plan.pruner)
         ladder = getattr(pruner, "ladder", None)
         if ladder is None or ladder.endless:
             return None

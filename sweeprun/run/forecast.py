@@ -49,8 +49,8 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`size` is the number of configurations, None: infinite, or beyond counting. So many `trials` are begun, or members
-    of a population, None: the budget does not say it; what was simulated is then one round."""
+    """`size` is the number of configurations, None: infinite, or beyond counting. `trials` are begun, members in a
+    population, None: the budget does not say how many; what was simulated is then one round."""
 
     size: int | None
     trials: int | None
@@ -135,7 +135,7 @@ def _algorithm(file: SweepFile, plan: Plan, n: int) -> Json:
     said = {"name": file.algorithm.name, **_judging(file.algorithm.options)}
     if plan.is_population:
         return {**said, "members": n}
-    return {**said, "random": 1.0} if plan.pruner is plan.sampler else "random"
+    return {**said, "random": 1.0} if plan.brings_pruner else "random"
 
 
 def _judging(options: dict[str, Json]) -> dict[str, Json]:

@@ -129,6 +129,11 @@ class Plan:
         """Whether the algorithm trains members, and new trials are what comes of them."""
         return hasattr(self.sampler, "members")
 
+    @property
+    def brings_pruner(self) -> bool:
+        """Whether the algorithm itself decides how far each trial goes."""
+        return isinstance(self.sampler, Pruner)
+
     def promotion(self, history: History) -> Promotion | Demotion | None:
         """The paused trial that goes on, or ends, before a new one is begun; None where there is none."""
         return self.pruner.promotion(history) if isinstance(self.pruner, Promoter) else None

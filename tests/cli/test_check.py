@@ -273,3 +273,90 @@ def test_what_start_would_refuse_is_refused_when_all_that_was_understood_is_said
     assert said in checked.err
     assert said in started.err
     assert "lr  float from 0 to 1\n" in checked.out
+
+
+PLANNED = (
+    "command: python train.py ${args}\nmetric: loss\nparameters: {x: {min: 0.0, max: 1.0}}\nresources: {slots: 2}\n"
+)
+
+
+def said(done: Any) -> list[str]:
+    return [" ".join(line.split()) for line in done.out.splitlines()]
+
+
+def test_the_plan_is_a_table_of_rungs_and_their_cost(write: Command, sweeprun: Command) -> None:
+    file = write(PLANNED + "pruner: {name: asha, max: 81}\nbudget: {trials: 30, wall: 9h, trial_wall: 1h}\n")
+    lines = said(sweeprun("check", file, "--plan"))
+    for line in (
+        "trials 30, the budget, unless budget.wall ends it before",
+        "simulated with 2 slots and curves that are made up, where no trial fails",
+        *("step trials steps", "5 30 150", "15 10 100", "45 3 90", "81 1 36"),
+        "in all 376 steps, 4.6 full trainings",
+        "without pruner 2430 steps, 30 full trainings",
+        "time a run takes at most 1h 00m (budget.trial_wall), 44 runs together 44h 00m",
+    ):
+        assert line in lines
+    assert "in all" not in sweeprun("check", file).out
+
+
+def test_json_has_the_plan_where_it_was_asked_for(write: Command, sweeprun: Command) -> None:
+    file = write(PLANNED + "pruner: {name: hyperband, max: 27}\nbudget: 17\n")
+    plan = sweeprun("check", file, "--plan", "--json").document["plan"]
+    assert plan["rungs"][1] == {"at": 9, "trials": 8, "begin": 5, "steps": 63}
+    assert (plan["trials"], plan["steps"], plan["without_pruner"]["steps"]) == (17, 207, 459)
+    assert "plan" not in sweeprun("check", file, "--json").document
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("parameters: {a: [1, 2, 3]}", "trials all 3 configurations"),
+        ("parameters: {a: [1, 2, 3]}\nbudget: 2", "trials 2 of 3 configurations"),
+        ("budget: 2", "in all 2 full trainings; each trial runs to its end"),
+        ("budget: {wall: 2h}", "trials as many as there are until budget.wall ends it"),
+        ("pruner: median", "trials as many as there are until it is stopped"),
+        (
+            "pruner: median\nbudget: 4",
+            "in all at most 4 full trainings; how many median stops, and when, follows from real curves alone",
+        ),
+        ("algorithm: {name: pbt, members: 4, max: 20, interval: 5}", "trials 4 members x 4 generations, to step 20"),
+        (
+            "pruner: asha\nbudget: 9\nfidelity: {n: [1, 10]}",
+            "in all 12 runs; 3.9 full trainings if a run costs in proportion to n",
+        ),
+        ("pruner: asha\nbudget: 9\nfidelity: {n: [few, all]}", "in all 12 runs; what each costs is not known"),
+    ],
+)
+def test_the_plan_says_what_is_known_and_what_is_not(write: Command, sweeprun: Command, more: str, line: str) -> None:
+    source = PLANNED if "parameters" not in more else PLANNED.replace("parameters: {x: {min: 0.0, max: 1.0}}\n", "")
+    assert line in said(sweeprun("check", write(f"{source}{more}\n"), "--plan"))
+
+
+def test_a_plan_leaves_nothing_behind(write: Command, sweeprun: Command, tmp_path: Path, monkeypatch: Any) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    file = write(PLANNED + "pruner: {name: asha, max: 9}\nbudget: 4\n")
+    before = sorted(tmp_path.iterdir())
+    assert sweeprun("check", file, "--plan").code == 0
+    assert (sorted(tmp_path.iterdir()), list(temporary.iterdir())) == (before, [])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    done = sweeprun("check", file, "--plan")
+    assert done.code == 75
+    assert "TMPDIR" in done.err
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "pruner"),
+    [
+        ("{name: bohb, max: 81}", "hyperband, brought by bohb"),
+        ("{name: pbt, max: 81}", "pbt itself decides how far each trial goes"),
+        ("random", "none"),
+    ],
+)
+def test_the_pruner_that_an_algorithm_brings_is_said(
+    write: Command, sweeprun: Command, algorithm: str, pruner: str
+) -> None:
+    file = write(f"{PLANNED}algorithm: {algorithm}\n")
+    assert f"pruner {pruner}" in said(sweeprun("check", file))
+    assert sweeprun("check", file, "--json").document["pruner"] == pruner

@@ -152,3 +152,9 @@ def test_while_one_waits_the_programs_of_another_go_on(bench: Bench) -> None:
     assert (bench.clock(), bench.epochs(1)) == (105.0, [1, 2, 3])
     assert ended(other.poll(9.0)) == [1]
     assert bench.clock() == 105.0
+
+
+def test_a_training_may_report_some_of_its_steps_and_always_the_last_that_it_comes_to() -> None:
+    training = Training(9, 1.0, lambda step: {}, at=(2, 5))
+    assert [training.following(step, 9) for step in (0, 2, 5, 7)] == [2, 5, 9, 9]
+    assert training.following(2, 4) == 4

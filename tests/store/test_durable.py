@@ -354,3 +354,12 @@ def test_every_directory_that_is_made_is_on_the_disk(tmp_path: Path, calls: Call
     assert calls.of("fsync") == [str(tmp_path), str(tmp_path / "a")]
     durable.make_directories(tmp_path / "a" / "b")
     assert len(calls.of("fsync")) == 2
+
+
+def test_what_need_not_outlive_the_process_waits_for_no_disk(calls: Any, tmp_path: Path) -> None:
+    with durable.unsynced():
+        durable.make_directories(tmp_path / "a")
+        durable.write_new(tmp_path / "a" / "b", b"1")
+    assert calls.of("fsync") == []
+    durable.write_new(tmp_path / "a" / "c", b"1")
+    assert len(calls.of("fsync")) == 1

@@ -120,8 +120,8 @@ def early_terminate(draft: Draft, written: Json) -> None:
 
 
 def _rungs(options: dict[str, Json]) -> dict[str, Json] | None:
-    """Where W&B judges, in the words of asha; None where that is not said. Nobody comes to the last rung: with W&B those
-    that are good end by themselves."""
+    """Where W&B judges, in the words of asha; None where that is not said. No trial comes to the last rung: with W&B
+    those that are good end by themselves."""
     match {"eta": _ETA, **options}:
         case {"max_iter": int(most), "s": int(s), "eta": int(eta)} if most < ENDLESS and s >= 1 and eta >= 2:
             found = sorted({most // eta**k for k in range(1, min(s, most.bit_length()) + 1)} - {0})

@@ -30,7 +30,7 @@ def test_a_file_as_the_documentation_has_it():
     assert sweep.command == ("python", "train.py", "${args}")
     assert sweep.args == "wandb"
     assert (sweep.objectives[0].name, sweep.objectives[0].goal) == ("val/loss", "minimize")
-    assert (sweep.algorithm.name, sweep.pruner.name, sweep.budget.trials) == ("auto", "none", 20)
+    assert (sweep.algorithm.name, sweep.pruner.name, sweep.budget.trials) == ("auto", "asha", 20)
     assert sweep.name == "plain"
     assert sweep.source == (HERE / "plain.yaml").read_bytes()
     assert unsupported(sweep) == ()
@@ -42,8 +42,8 @@ def test_there_is_a_note_for_each_translated_key_with_its_line():
     assert notes[1].startswith("line 2: method bayes -> algorithm auto")
     assert notes[2].startswith("line 3: wandb.log -> metrics_from wandb: the log that W&B keeps on disk is read")
     assert notes[3] == "line 6: run_cap 20 -> budget.trials 20"
-    assert notes[4].startswith("line 7: early_terminate {type: hyperband, min_iter: 3} -> pruner none: every trial")
-    assert "counts calls of wandb.log, not epochs" in notes[4]
+    assert notes[4].startswith("line 7: early_terminate {type: hyperband, min_iter: 3} -> pruner {name: asha, ")
+    assert "a step is a call of wandb.log" in notes[4]
     assert notes[5].startswith("line 11: lr {distribution: log_uniform_values, min: 1.0e-05, max: 0.1} -> {min: 1.0")
     assert notes[6] == "line 22: project, entity -> left out: there is no server"
 

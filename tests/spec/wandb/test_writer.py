@@ -32,9 +32,10 @@ def test_the_text_has_a_comment_for_each_translated_key():
         "  epochs: 30",
         "algorithm: auto  # was method bayes: sweeprun chooses by the space and the budget",
         "budget: 20  # was run_cap 20",
-        "# was early_terminate {type: hyperband, min_iter: 3}: every trial runs to its end; W&B's hyperband counts "
-        "calls of wandb.log, not epochs",
-        "pruner: none",
+        "# was early_terminate {type: hyperband, min_iter: 3}: a step is a call of wandb.log (--set step=epoch counts "
+        "by a metric), where W&B counts those with the metric; each trial is judged once at a rung, by its value "
+        "there, W&B goes on judging",
+        "pruner: {name: asha, mode: stop, min: 3, max: 1000000000, eta: 3, compare: value}",
     ]
 
 
