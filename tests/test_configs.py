@@ -18,7 +18,7 @@ from sweeprun.spec.sweepfile import SweepFile, unsupported
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
-FILES = [*CONFIGS, *sorted((ROOT / "recipes").glob("*/sweep.yaml"))]
+FILES = [*CONFIGS, *sorted((ROOT / "recipes").glob("*/*.yaml"))]
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 

@@ -54,7 +54,31 @@ def test_every_trial_has_a_value_and_its_command_trains_it_again_to_the_same(swe
 def test_its_readme_is_short_and_types_what_is_there(name: str) -> None:
     lines = (RECIPES / name / "README.md").read_text().splitlines()
     assert lines[0] == f"# {name}"
-    assert 7 <= len([line for line in lines if line]) <= 12
+    first = next((i for i, line in enumerate(lines) if line.startswith("## ")), len(lines))
+    assert 7 <= len([line for line in lines[:first] if line]) <= 12
     typed = [word for line in lines if line.startswith("    ") for word in line.split() if word.startswith("recipes/")]
     assert typed
     assert all((RECIPES.parent / word).is_file() for word in typed)
+
+
+def test_who_is_best_at_the_first_rung_is_promoted_from_its_checkpoint(
+    sweep: Callable[..., Any], tmp_path: Path
+) -> None:
+    short = ["budget=3", "parameters.epochs=2", "pruner.min=1", "pruner.max=2"]
+    swept = sweep(tmp_path, RECIPES / "digits" / "promotion.yaml", *short)
+    by_loss = sorted(swept.trials(), key=lambda trial: trial["values"]["val_loss"])
+    assert [trial["state"] for trial in by_loss] == ["complete", "paused", "paused"]
+    assert re.search(r"^run 2 ", swept.call("show", str(by_loss[0]["number"])), flags=re.MULTILINE)
+
+
+def test_the_worst_of_a_population_is_replaced_by_a_copy_with_a_schedule(
+    sweep: Callable[..., Any], tmp_path: Path
+) -> None:
+    short = ["budget=3", "parameters.epochs=2", "algorithm.max=2", "algorithm.interval=1", "algorithm.sync=true"]
+    swept = sweep(tmp_path, RECIPES / "digits" / "population.yaml", *short)
+    *begun, copy = swept.trials()
+    assert sorted(trial["state"] for trial in begun) == ["complete", "complete", "pruned"]
+    worst, parent = next(trial for trial in begun if trial["state"] == "pruned"), begun[copy["parent"]]
+    assert parent["params"] != copy["params"] != worst["params"]
+    shown = swept.call("show", str(copy["number"]))
+    assert re.search(rf"to step 1 +trial {parent['number']}: .*\n *to step 2 +trial {copy['number']}: ", shown)
