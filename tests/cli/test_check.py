@@ -335,13 +335,15 @@ def test_the_plan_says_what_is_known_and_what_is_not(write: Command, sweeprun: C
 def test_a_plan_leaves_nothing_behind(write: Command, sweeprun: Command, tmp_path: Path, monkeypatch: Any) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     file = write(PLANNED + "pruner: {name: asha, max: 9}\nbudget: 4\n")
     before = sorted(tmp_path.iterdir())
-    assert sweeprun("check", file, "--plan").code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.tempdir", str(temporary))
+        assert sweeprun("check", file, "--plan").code == 0
     assert (sorted(tmp_path.iterdir()), list(temporary.iterdir())) == (before, [])
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    done = sweeprun("check", file, "--plan")
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+        done = sweeprun("check", file, "--plan")
     assert done.code == 75
     assert "TMPDIR" in done.err
 

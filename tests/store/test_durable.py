@@ -356,7 +356,7 @@ def test_every_directory_that_is_made_is_on_the_disk(tmp_path: Path, calls: Call
     assert len(calls.of("fsync")) == 2
 
 
-def test_what_need_not_outlive_the_process_waits_for_no_disk(calls: Any, tmp_path: Path) -> None:
+def test_what_need_not_outlive_the_process_waits_for_no_disk(calls: Calls, tmp_path: Path) -> None:
     with durable.unsynced():
         durable.make_directories(tmp_path / "a")
         durable.write_new(tmp_path / "a" / "b", b"1")
