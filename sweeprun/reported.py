@@ -60,9 +60,9 @@ class Reported:
         tracked = {name: values[name] for name in self._tracked if name in values}
         if self.nonfinite is None:
             self.nonfinite = next((name for name, value in tracked.items() if not math.isfinite(value)), None)
-        self._points.setdefault(step, {}).update(tracked)
-        self._firsts.setdefault(step, {})
-        self._firsts[step] = tracked | self._firsts[step]
+        if tracked:  # what else was reported is no point of a curve: there it would read as NaN
+            self._points.setdefault(step, {}).update(tracked)
+            self._firsts[step] = tracked | self._firsts.get(step, {})
         self.last_step = max(self.last_step, step)
         if step == self._step and self._worsens(values):
             self._choose_again()
@@ -78,7 +78,7 @@ class Reported:
         for points in (self._points, self._firsts):
             for later in [known for known in points if known >= step]:
                 del points[later]
-        self.last_step = max(self._points, default=self._from_step)
+        self.last_step = max(min(self.last_step, step - 1), self._from_step)
         if self._step is not None and self._step >= step:
             self._choose_again()
 
@@ -89,7 +89,7 @@ class Reported:
 
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far."""
-        furthest = max(self.last_step if self._points else 0, trial.last_step)
+        furthest = max(self.last_step if self._points or self.newest[1] else 0, trial.last_step)
         return replace(trial, values=self._values, step=self._step, last_step=furthest, curve=self._curve())
 
     def _choose_again(self) -> None:

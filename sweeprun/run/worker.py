@@ -250,8 +250,12 @@ class Worker:
             request = live.request or live.complaint(self.plan) or live.overdue(self.plan, now) or live.outstayed(now)
             if request is not None and live.request is None:
                 self._ask(live, *request)
-            elif request is None and measurements:
+            elif request is None and any(map(self._is_evidence, measurements)):
                 self._judge(live)
+
+    def _is_evidence(self, measurement: Measurement) -> bool:
+        """Whether it has a metric that counts: those of a step may come one after the other."""
+        return not measurement.values.keys().isdisjoint(self.plan.reporting.tracked)
 
     def _measured(self, live: Live, measurement: Measurement) -> Event:
         return Event("metric", live.trial, {"step": measurement.step, "values": dict(measurement.values)})

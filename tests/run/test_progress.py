@@ -55,6 +55,16 @@ def test_how_the_sweep_counts_wins_over_what_the_first_report_looks_like():
     assert reached(epochs(2.0, 1.0, start=0), first=1).curve.steps == (0, 1)
 
 
+def test_a_step_of_which_only_other_metrics_were_reported_is_no_point_of_the_curve():
+    trial = reached([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "lr": 0.1}])
+    assert (trial.curve.steps, trial.last_step) == ((1,), 2)
+
+
+def test_thinning_keeps_what_was_reported_between_many_steps_of_other_metrics():
+    lines = [{"epoch": n, "loss" if n % 100 == 0 else "lr": 0.5} for n in range(1, 10_001)]
+    assert reached(lines).curve.steps == tuple(range(100, 10_001, 100))
+
+
 def test_steps_may_skip():
     assert reached([{"epoch": 5, "loss": 2.0}, {"epoch": 10, "loss": 1.0}]).curve.steps == (5, 10)
 

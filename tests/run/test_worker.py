@@ -535,3 +535,20 @@ def test_the_longer_a_run_is_silent_the_more_rarely_it_is_looked_at(stage, monke
     assert (rising[0], rising[-1]) == (0.25, 1.0)
     assert 0.25 in gaps[len(rising) :], "it is looked at often again when it speaks"
     assert len(looks) < 160
+
+
+@pytest.mark.parametrize("pruner", ["median", "{name: patience, patience: 9}", "{name: threshold, upper: 5}"])
+def test_a_trial_of_whose_newest_step_the_metric_is_not_reported_yet_has_not_become_nan(stage, pruner):
+    lines = [{"epoch": n, name: 1.0 / n} for n in range(1, 5) for name in ("train_loss", "loss")]
+    stage.run(lambda job: stage.Act(lines), f"pruner: {pruner}\nbudget: 1")
+    assert stage.states == ["complete"]
+
+
+def test_a_trial_waits_at_its_rung_only_when_it_has_reported_what_it_is_compared_by(stage):
+    """Metrics of a step that come first, such as those of the training, do not have it leave before the others."""
+    long = [{}] * 20
+    lines = [{"epoch": n, name: 1.0 / n} for n in (1, 2) for name in ("train_loss", "loss")]
+    act = stage.Act([*lines[:3], *long, lines[3], *long])
+    stage.run(lambda job: act, "pruner: {name: asha, rungs: [2, 4]}\nbudget: 1")
+    (trial,) = stage.trials
+    assert (trial.state, trial.curve.steps) == (TrialState.PAUSED, (1, 2))
