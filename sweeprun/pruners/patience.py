@@ -1,4 +1,4 @@
-"""Pruning of trials that no longer get better."""
+"""An end for trials that no longer get better."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sweeprun.trials import Trial
 
 @final
 class PatiencePruner(Pruner):
-    """Stops a trial that has not improved for so many steps: early stopping, for programs that have none of their own.
+    """Ends a trial that has not improved for so many steps: early stopping, for programs that have none of their own.
 
     A trial is compared with itself alone, so the first one of a sweep is judged like any other, and a good one that has
-    come to its best is stopped as well as a bad one. Its best value must be better by `min_delta` than it was
-    `patience` steps ago. Steps count, not reports: where every tenth step is reported, a patience of 30 sees three
+    come to its best ends as well as a bad one: both are complete. Its best value must be better by `min_delta` than it
+    was `patience` steps ago. Steps count, not reports: where every tenth step is reported, a patience of 30 sees three
     reports. A metric that becomes NaN stops the trial at once.
 
     Paper: Prechelt 1998, Early stopping - but when? (stopping when it has become worse for some time).
@@ -53,4 +53,4 @@ class PatiencePruner(Pruner):
         reason = f"the best {metric.name} is {now:.6g} at step {step} and was {then:.6g} at step {since}"
         if improved:
             return Verdict(Action.CONTINUE, f"{reason}: improved{least}")
-        return Verdict(Action.STOP, f"{reason}: not improved{least} in {self.patience} steps")
+        return Verdict(Action.FINISH, f"{reason}: not improved{least} in {self.patience} steps")

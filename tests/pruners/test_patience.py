@@ -17,7 +17,7 @@ from sweeprun.trials import Curve, Trial, TrialState
 
 Judge = Callable[..., Verdict]
 
-CONTINUE, STOP = Action.CONTINUE, Action.STOP
+CONTINUE, FINISH = Action.CONTINUE, Action.FINISH
 
 
 def stops(judge: Judge, pruner: PatiencePruner, values: Sequence[float], goal: str = "minimize") -> list[int]:
@@ -42,7 +42,7 @@ def test_getting_worse_is_no_improvement(judge: Judge) -> None:
 def test_the_reason_has_the_values_as_they_were_reported(judge: Judge) -> None:
     pruner = PatiencePruner(patience=2, min_delta=0.5)
     assert judge(pruner, [1.0, 1.25, 1.25], goal="maximize") == Verdict(
-        STOP, "the best loss is 1.25 at step 3 and was 1 at step 1: not improved by 0.5 in 2 steps"
+        FINISH, "the best loss is 1.25 at step 3 and was 1 at step 1: not improved by 0.5 in 2 steps"
     )
     assert judge(pruner, [3.0, 2.0, 1.5]) == Verdict(
         CONTINUE, "the best loss is 1.5 at step 3 and was 3 at step 1: improved by 0.5"
@@ -54,7 +54,7 @@ def test_the_reason_has_the_values_as_they_were_reported(judge: Judge) -> None:
 def test_an_improvement_has_to_be_of_min_delta(judge: Judge) -> None:
     pruner = PatiencePruner(patience=2, min_delta=0.5)
     assert judge(pruner, [2.0, 2.0, 1.5]).action is CONTINUE
-    assert judge(pruner, [2.0, 2.0, 1.75]).action is STOP
+    assert judge(pruner, [2.0, 2.0, 1.75]).action is FINISH
 
 
 def test_small_improvements_add_up_within_the_patience(judge: Judge) -> None:
@@ -64,7 +64,7 @@ def test_small_improvements_add_up_within_the_patience(judge: Judge) -> None:
 def test_steps_count_and_not_reports(judge: Judge) -> None:
     pruner = PatiencePruner(patience=10)
     rare = [judge(pruner, [1.0] * n, steps=[5, 10, 15, 20][:n]).action for n in range(1, 5)]
-    assert rare == [CONTINUE, CONTINUE, STOP, STOP]
+    assert rare == [CONTINUE, CONTINUE, FINISH, FINISH]
     assert not judge(pruner, [1.0] * 10).stop
     assert judge(pruner, [1.0] * 11).stop
 

@@ -552,3 +552,11 @@ def test_a_trial_waits_at_its_rung_only_when_it_has_reported_what_it_is_compared
     stage.run(lambda job: act, "pruner: {name: asha, rungs: [2, 4]}\nbudget: 1")
     (trial,) = stage.trials
     assert (trial.state, trial.curve.steps) == (TrialState.PAUSED, (1, 2))
+
+
+def test_a_trial_that_no_longer_improves_ends_complete_with_its_best(stage):
+    text = "budget: 1\npruner: {name: patience, patience: 2}"
+    stage.run(lambda job: stage.losses(3.0, 1.0, 2.0, 2.0, 2.0, code=None), text)
+    (trial,) = stage.trials
+    assert (trial.state, trial.values, trial.step) == (TrialState.COMPLETE, {"loss": 1.0}, 2)
+    assert "not improved in 2 steps" in trial.why
