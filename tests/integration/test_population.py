@@ -22,8 +22,13 @@ state = {"step": 0, "theta": [0.9, 0.9], "lineage": []}
 if os.path.exists(checkpoint + "/theta.json"):
     state = json.load(open(checkpoint + "/theta.json"))
 metrics = os.open(os.environ["SWEEPRUN_METRICS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def report():
+    loss = state["theta"][0] ** 2 + state["theta"][1] ** 2 - 1.2
+    os.write(metrics, json.dumps({"epoch": state["step"], "loss": loss}).encode() + b"\\n")
 with open(checkpoint + "/ballast", "a") as file:
     file.truncate(int(os.environ.get("BALLAST", "0")))
+if state["step"]:
+    report()  # again: the end may have come between saving and reporting
 for step in range(state["step"] + 1, int(os.environ["SWEEPRUN_UNTIL"]) + 1):
     theta = [t - 0.02 * 2 * h[name] * t for t, name in zip(state["theta"], ("h0", "h1"))]
     lineage = state["lineage"] + [int(os.environ["SWEEPRUN_TRIAL"])]
@@ -31,8 +36,7 @@ for step in range(state["step"] + 1, int(os.environ["SWEEPRUN_UNTIL"]) + 1):
     with open(checkpoint + "/new", "w") as file:
         json.dump(state, file)
     os.rename(checkpoint + "/new", checkpoint + "/theta.json")
-    line = {"epoch": step, "loss": theta[0] ** 2 + theta[1] ** 2 - 1.2}
-    os.write(metrics, json.dumps(line).encode() + b"\\n")
+    report()
 """
 SPACE = "parameters={h0: {min: 0.0, max: 1.0}, h1: {min: 0.0, max: 1.0}}"
 PBT = "algorithm={name: pbt, max: 20, interval: 5}"
@@ -96,7 +100,9 @@ def test_workers_that_are_killed_at_any_moment_lose_nothing(site):
     sweep = toy(site)
     for n_started in (3, 9, 15):
         worker = site.start(slots=2)
-        site.wait_until(lambda n=n_started: site.said.count("trial_started") >= n)
+        site.wait_until(
+            lambda n=n_started, worker=worker: site.said.count("trial_started") >= n or worker.poll() is not None
+        )
         worker.kill()
         worker.wait()
     assert site.start(slots=2).wait(60) == 0
