@@ -75,11 +75,11 @@ def test_a_trial_that_is_continued_has_each_step_once(site):
 
 
 def test_a_program_that_ended_by_itself_while_its_worker_was_dying_is_not_run_again(site):
-    site.sweep(1, STEPS=1, PAUSE=1.0)
+    sweep = site.sweep(1, STEPS=1, PAUSE=1.0)
     worker = site.start()
     site.wait_until(lambda: "trial_started" in site.said and site.processes())
     worker.send_signal(signal.SIGSTOP)
-    site.wait_until(lambda: not site.processes())
+    site.wait_until((sweep.layout.run(0, 1) / "exit.json").exists)
     worker.kill()
     worker.wait()
     assert site.start().wait(20) == 0
