@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from typeguard import install_import_hook
 
 install_import_hook("sweeprun")
+settings.register_profile("unhurried", deadline=None)  # another test may have the core
+settings.load_profile("unhurried")
 
 from sweeprun.history import History  # noqa: E402  after the hook, which sees later imports only
 from sweeprun.objective import Goal, Objective  # noqa: E402

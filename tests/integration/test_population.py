@@ -40,10 +40,11 @@ for step in range(state["step"] + 1, int(os.environ["SWEEPRUN_UNTIL"]) + 1):
 """
 SPACE = "parameters={h0: {min: 0.0, max: 1.0}, h1: {min: 0.0, max: 1.0}}"
 PBT = "algorithm={name: pbt, max: 20, interval: 5}"
+IN_STEP = "algorithm={name: pbt, max: 20, interval: 5, sync: true}"  # somebody is replaced, however fast each one is
 
 
-def toy(site, **env):
-    return site.sweep(4, program=TOY, overrides=[SPACE, PBT], **env)
+def toy(site, algorithm=PBT, **env):
+    return site.sweep(4, program=TOY, overrides=[SPACE, algorithm], **env)
 
 
 def lineage(trials, trial):
@@ -68,7 +69,7 @@ def check_lineages(site, sweep):
 
 
 def test_copies_go_on_from_the_weights_of_their_parents(site):
-    sweep = toy(site)
+    sweep = toy(site, IN_STEP)
     workers = [site.start(slots=2), site.start(slots=2)]
     assert [worker.wait(60) for worker in workers] == [0, 0]
     assert any(trial.parent is not None for trial in site.trials)
@@ -76,7 +77,7 @@ def test_copies_go_on_from_the_weights_of_their_parents(site):
 
 
 def test_a_worker_that_is_killed_while_it_copies_leaves_no_trial_that_lacks_its_checkpoint(site):
-    sweep = toy(site, BALLAST=80 << 20)
+    sweep = toy(site, IN_STEP, BALLAST=80 << 20)
     worker = site.start(slots=2)
 
     def is_copying():

@@ -168,7 +168,7 @@ def test_a_report_without_the_metric_is_no_nan(
     assert pruner.verdict(trial, make_history()).action is Action.CONTINUE
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(walk=st.randoms(use_true_random=False))
 def test_what_was_kept_from_earlier_moments_changes_no_answer(
     pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory, walk: random.Random
