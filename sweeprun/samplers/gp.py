@@ -46,7 +46,9 @@ class GPSampler(Sampler):
     Berkenkamp et al. 2019, No-regret Bayesian optimization with unknown hyperparameters (shorter lengthscales).
     Differs from the papers: improvement is over the lowest mean of the model, not the lowest loss; for every second
     trial lengthscales are a quarter of what was fitted, where Berkenkamp's shrink as time passes: a fit that is too
-    sure of itself would stay in the first good branch, or at a border; lengthscales are expected to grow with the
+    sure of itself would stay in the first good branch, or at a border; an earlier sweep counts, beside its weight of
+    Feurer et al., only as far as it ranks all trials of this one rightly, and where none does the first trials are
+    random; lengthscales are expected to grow with the
     number of active parameters; the chance to fail has a process of its own, and what failed is believed to be no
     better than the best; inactive parameters lie at the origin of their features.
 
