@@ -95,6 +95,10 @@ class Promoter(Pruner, ABC):
     def start(self, params: Params, history: History) -> Start:
         """What the next trial is given at first, a new configuration with these parameters."""
 
+    def again(self, trial: Trial, history: History) -> Start:
+        """The same where it is a try more of `trial`, which has ended."""
+        return self.start(trial.params, history)
+
 
 def staged(suggestion: Suggestion, pruner: Pruner, history: History) -> Suggestion:
     """`suggestion` with how far `pruner` has it go at first, unless that is said already."""

@@ -106,14 +106,21 @@ class Population:
     def metric(self) -> Objective:
         return self.history.metric()
 
-    def result(self, member: Member, to: int | None = None) -> float:
-        """The loss at the last ready point that it came to, not above step `to`; NaN before the first."""
+    def result(self, member: Member) -> float:
+        """The loss at the last ready point that it came to; NaN before the first."""
         for trial in reversed(member.trials):
-            reached = trial.last_step if to is None else min(to, trial.last_step)
-            for point in self.rules.ready_points(trial.from_step, reached):
+            for point in self.rules.ready_points(trial.from_step, trial.last_step):
                 if not math.isnan(loss := self.loss(trial, point)):
                     return loss
         return math.nan
+
+    def result_at(self, member: Member, point: int) -> float:
+        """The loss with which it came to a ready point, in its newest segment that did; minus infinity where it is a
+        copy of one of the best beyond that; NaN where it has not come so far."""
+        for trial in reversed(member.trials):
+            if trial.from_step < point and not math.isnan(loss := self.loss(trial, point)):
+                return loss
+        return -math.inf if member.newest.from_step >= point else math.nan
 
     def loss(self, trial: Trial, step: int) -> float:
         """Its loss when it came to `step`; NaN where it has not."""
@@ -122,16 +129,16 @@ class Population:
 
     @cached_property
     def donors(self) -> tuple[Member, ...]:
-        """The best of those that have a ready point before them, or stand at one: they can be copied there."""
-        losses = {
-            member.number: self.result(member)
-            for member in self.members
-            if not member.newest.state.final and self._stop(member) < self.rules.max
-        }
-        able = [member for member in self.members if math.isfinite(losses.get(member.number, math.nan))]
-        able = [member for member in able if self.history.space.encode(member.newest.params) is not None]
-        able.sort(key=lambda member: (losses[member.number], member.number))
-        return tuple(able[: self._share(self.rules.members)])
+        """The best of those that can be copied."""
+        return self._copyable[: self._share(self.rules.members)]
+
+    @cached_property
+    def _copyable(self) -> tuple[Member, ...]:
+        """Those that have a ready point before them, or stand at one, the best first."""
+        live = (m for m in self.members if not m.newest.state.final and self._stop(m) < self.rules.max)
+        inside = (m for m in live if self.history.space.encode(m.newest.params) is not None)
+        ranked = sorted((self.result(m), m.number, m) for m in inside if math.isfinite(self.result(m)))
+        return tuple(member for _, _, member in ranked)
 
     def _share(self, n: int) -> int:
         return max(1, int(n * self.rules.quantile))
@@ -175,33 +182,45 @@ class Population:
         return self.rules.sync and any(not m.paused for m in live if self._stop(m) == self._barrier)
 
     def _demotion(self, member: Member) -> Demotion | None:
-        own, losses = self._standing(member)
-        n, k = len(losses), self._share(len(losses))
-        better = int(np.sum(losses < own))
-        if 2 * n < self.rules.members or better < max(n - k, 1):
+        point = self._compared_at(member)
+        if point is None:
             return None
-        if not any(self.result(donor) < own for donor in self.donors):
-            return None  # those that are better have come to their end
+        own, n, better = self._standing(member, point)
+        k = self._share(n)
+        others = (each for each in self._copyable if each is not member)
+        if better < max(n - k, 1) or not any(self.result_at(each, point) < own for each in others):
+            return None  # or those that are better have come to their end
         worst = "the worst one begins" if k == 1 else f"the worst {k} begin"
-        reason = f"{self._place(member, own, better, n)}; {worst} again from what better ones have saved"
+        reason = f"{self._place(member, point)}; {worst} again from what better ones have saved"
         return Demotion(member.newest.number, reason)
 
     def _promotion(self, member: Member) -> Promotion:
-        own, losses = self._standing(member)
-        until = self.rules.next_stop(member.step)
-        place = self._place(member, own, int(np.sum(losses < own)), len(losses))
+        point, until = self._compared_at(member), self.rules.next_stop(member.step)
+        place = self._place(member, point) if point is not None else "too few are ready to be compared with"
         return Promotion(member.newest.number, until, f"{place}; it goes on to step {until}")
 
-    def _standing(self, member: Member) -> tuple[float, Floats]:
-        """Its own loss where it stands, and those of all that are known by that step, its own included."""
-        own = self.result(member, member.step)
-        others = [self.result(other, member.step) for other in self.members if other is not member]
-        own = math.inf if math.isnan(own) else own
-        losses = np.array([own, *others])
-        return own, losses[~np.isnan(losses)]
+    def _compared_at(self, member: Member) -> int | None:
+        """The last ready point of its newest segment to which enough members came: half of them, and as many as it
+        takes for one of them to be the worst share, or all that are not hopeless. None where there is none, as after a
+        copy."""
+        n_able = self.rules.members - sum(map(self._hopeless, self.members))
+        enough = min(max(math.ceil(self.rules.members / 2), math.ceil(1 / self.rules.quantile)), n_able)
+        points = self.rules.ready_points(member.newest.from_step, member.step)
+        return next((point for point in points if np.sum(~np.isnan(self._results_at(point))) >= enough), None)
 
-    def _place(self, member: Member, own: float, better: int, n: int) -> str:
-        return f"{self.metric.name} {self.metric.value(own):.6g} at step {member.step} is number {better + 1} of {n}"
+    def _results_at(self, point: int) -> Floats:
+        return np.array([self.result_at(member, point) for member in self.members])
+
+    def _standing(self, member: Member, point: int) -> tuple[float, int, int]:
+        """Its loss at a ready point, how many came there, itself included, and how many of them with a lower loss."""
+        own, losses = self.result_at(member, point), self._results_at(point)
+        known, unknown = int(np.sum(~np.isnan(losses))), math.isnan(own)
+        own = math.inf if unknown else own
+        return own, known + unknown, int(np.sum(losses < own))
+
+    def _place(self, member: Member, point: int) -> str:
+        own, n, better = self._standing(member, point)
+        return f"{self.metric.name} {self.metric.value(own):.6g} at step {point} is number {better + 1} of {n}"
 
     # ---- who begins
 
@@ -216,6 +235,14 @@ class Population:
     def start(self) -> Start:
         """What a configuration that is given is given: it is the next member, where there is one to begin."""
         return Start(None) if self.unbegun is None else Start(self.unbegun.until, self.unbegun.notes)
+
+    def again(self, trial: Trial) -> Start:
+        """What a try more of a trial is given: where that was of a member, it begins again from nothing."""
+        member = next((member for member in self.members if trial in member.trials), None)
+        if member is None:
+            return Start(None)
+        notes = {MEMBER: member.number, GENERATION: len(member.trials)}
+        return Start(self.rules.next_stop(0), notes)
 
     def opening(self, rng: np.random.Generator) -> Opening | None:
         """The segment that is to begin now."""

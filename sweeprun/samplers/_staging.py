@@ -1,32 +1,13 @@
-"""How far each trial of a population goes at a time, and the options that say so."""
+"""How far each trial of a population goes at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Self
-
-from pydantic import Field
+from typing import Self
 
 from sweeprun.history import History
 from sweeprun.pruners.base import Action, Verdict
 from sweeprun.trials import Trial
-
-Members = Annotated[
-    int, Field(ge=2, description="how many are trained at once; left out: budget.trials, where that is said")
-]
-Max = Annotated[int, Field(ge=1, description="the step at which each of them ends")]
-Interval = Annotated[
-    int | None, Field(ge=1, description="after so many steps each is compared with others; left out: a tenth of max")
-]
-Quantile = Annotated[
-    float, Field(gt=0, le=0.5, description="this share, the worst, is replaced by copies of this share, the best")
-]
-Resample = Annotated[
-    float, Field(ge=0, le=1, description="the chance that a choice, or a number that is moved, is drawn anew instead")
-]
-Sync = Annotated[
-    bool, Field(description="whether all wait until everybody is ready; else each is compared with what is known then")
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import Self, final
 
 import numpy as np
 
-from sweeprun.history import Flags, Floats, History
+from sweeprun.history import Flags, Floats
 from sweeprun.numerics.gaussian_process import GaussianProcess, Prior, fit_fading
-from sweeprun.pruners.base import Demotion, Promoter, Promotion, Start, Verdict
 from sweeprun.samplers._cube import Cube, cube
 from sweeprun.samplers._exploring import perturbed
+from sweeprun.samplers._members import PopulationSampler
 from sweeprun.samplers._population import Opening, Population
-from sweeprun.samplers._staging import Interval, Max, Members, Quantile, Resample, Rules, Sync
-from sweeprun.samplers.base import Sampler
 from sweeprun.space import CategoricalParameter
-from sweeprun.trials import Params, Suggestion, Trial
+from sweeprun.trials import Params, Trial
 
 _FACTORS = (0.8, 1.2)
 _LEAST_KNOWN = 4  # legs, for a model to say anything
@@ -28,7 +26,7 @@ _SPREADS = (0.1, 0.03)
 
 
 @final
-class PB2Sampler(Sampler, Promoter):
+class PB2Sampler(PopulationSampler):
     """Population based training whose copies take numbers from a model instead of at random: for populations of four to
     ten members, which are too few for luck.
 
@@ -44,38 +42,9 @@ class PB2Sampler(Sampler, Promoter):
         algorithm: {name: pb2, members: 4, max: 100, interval: 5}
     """
 
-    exhausted: ClassVar[str] = "every member has come to its end"
-
-    members: Members = 10
-    max: Max
-    interval: Interval = None
-    quantile: Quantile = 0.25
-    resample: Resample = 0.25
-    sync: Sync = False
-
-    @property
-    def rules(self) -> Rules:
-        """How far its members go at a time."""
-        return Rules.of(self.members, self.interval, self.max, self.quantile, self.sync)
-
-    def suggest(self, history: History, rng: np.random.Generator) -> Suggestion | None:
-        population = Population.of(history, self.rules)
-        opening = population.opening(rng)
-        if opening is None:
-            return None
-        if opening.donor is None:
-            return opening.begun(history, rng)
-        near = perturbed(history.space, opening.donor.params, _FACTORS, self.resample, rng)
-        return opening.filled(_improved(population, opening, near, rng))
-
-    def promotion(self, history: History) -> Promotion | Demotion | None:
-        return Population.of(history, self.rules).decision()
-
-    def verdict(self, trial: Trial, history: History) -> Verdict:
-        return self.rules.verdict(trial, history)
-
-    def start(self, params: Params, history: History) -> Start:
-        return Population.of(history, self.rules).start
+    def _changed(self, params: Params, population: Population, opening: Opening, rng: np.random.Generator) -> Params:
+        near = perturbed(population.history.space, params, _FACTORS, self.resample, rng)
+        return _improved(population, opening, near, rng)
 
 
 def _improved(population: Population, opening: Opening, near: Params, rng: np.random.Generator) -> Params:
@@ -134,7 +103,7 @@ def _legs_of(population: Population, trial: Trial) -> Iterator[_Leg]:
 
 def _beginning(population: Population, trial: Trial) -> tuple[int, float]:
     """The step and the loss from which it went on; where it began from nothing, those of its first report."""
-    if trial.parent is not None:
+    if trial.from_step and trial.parent is not None:
         return trial.from_step, population.loss(population.history.trials[trial.parent], trial.from_step)
     curve = population.history.curve(trial, population.metric)
     return (int(curve.steps[0]), float(curve.losses[0])) if len(curve.steps) else (0, math.nan)

@@ -60,12 +60,44 @@ def test_who_is_not_among_the_worst_goes_on_to_the_next_ready_point(make_history
     assert FOUR.promotion(history) == Promotion(0, 20, "loss 3 at step 10 is number 3 of 4; it goes on to step 20")
 
 
-def test_who_is_ahead_is_compared_with_what_the_others_had_there_or_before(make_history: MakeHistory) -> None:
-    behind = [member(number, 3.0, 2.9, state=RUNNING) for number in (1, 2)]
-    ahead = [member(3, 3.5, 2.0, 1.0, state=RUNNING)]
-    assert isinstance(FOUR.promotion(make_history([member(0, 9.0, 2.95), *behind, *ahead])), Demotion)
-    early = [member(number, 3.0, state=RUNNING) for number in (1, 2)]
-    assert isinstance(FOUR.promotion(make_history([member(0, 9.0, 2.95), *early, *ahead])), Promotion)
+def test_who_is_ahead_is_compared_where_enough_others_have_come(make_history: MakeHistory) -> None:
+    behind = [member(number, 3.0, state=RUNNING) for number in (1, 2)]
+    ahead = [member(3, 3.5, 2.0, state=RUNNING)]
+    was_worst = FOUR.promotion(make_history([member(0, 9.0, 0.1), *behind, *ahead]))
+    assert was_worst == Demotion(
+        0, "loss 9 at step 10 is number 4 of 4; the worst one begins again from what better ones have saved"
+    )
+    was_good = FOUR.promotion(make_history([member(0, 2.0, 9.0), *behind, *ahead]))
+    assert was_good == Promotion(0, 30, "loss 2 at step 10 is number 1 of 4; it goes on to step 30")
+
+
+def test_who_has_begun_as_a_copy_is_not_compared_by_what_its_member_gave_up(make_history: MakeHistory) -> None:
+    copy = replace(
+        member(4, 0.0, 2.0),
+        notes={"member": 0, "generation": 1, "from_step": 10},
+        parent=1,
+        curve=Curve((20,), {"loss": (2.0,)}),
+    )
+    given_up = replace(member(0, 9.0), state=TrialState.PRUNED)
+    others = [member(1, 1.0, state=RUNNING), member(2, 2.0, state=RUNNING), member(3, 3.0, state=RUNNING)]
+    assert FOUR.promotion(make_history([given_up, *others, copy])) == Promotion(
+        4, 30, "too few are ready to be compared with; it goes on to step 30"
+    )
+
+
+def test_a_copy_from_further_on_is_better_where_its_member_never_was(make_history: MakeHistory) -> None:
+    failed = replace(member(0, state=TrialState.FAILED), until=10)
+    copy = replace(
+        member(4, state=RUNNING),
+        notes={"member": 0, "generation": 1, "from_step": 20},
+        parent=1,
+        until=30,
+        last_step=20,
+    )
+    others = [member(1, 1.0, 1.0, state=RUNNING), member(2, 2.0, 2.0, state=RUNNING), member(3, 3.0, 3.0)]
+    assert FOUR.promotion(make_history([failed, *others, copy])) == Demotion(
+        3, "loss 3 at step 20 is number 4 of 4; the worst one begins again from what better ones have saved"
+    )
 
 
 def test_nobody_is_given_up_before_half_of_the_members_are_ready(make_history: MakeHistory) -> None:
