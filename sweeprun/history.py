@@ -27,7 +27,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.PRUNED})
-_UNDERWAY = frozenset({TrialState.RUNNING, TrialState.PAUSED})
+_BEGUN = frozenset({TrialState.RUNNING, TrialState.PAUSED})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,18 +162,18 @@ class History:
             levels = np.delete(levels, np.searchsorted(levels, own))
         underway = [
             level
-            for number in self.order("underway", lambda each: 0.0 if each.state in _UNDERWAY else None).numbers
+            for number in self.order("underway", lambda each: 0.0 if each.state in _BEGUN else None).numbers
             if number != trial.number and (level := self._reached(self.trials[number], metric, step, best)) is not None
         ]
         return np.sort(np.concatenate([levels, np.array(underway, dtype=np.float64)]))
 
     def arrival(self, trial: Trial, metric: Objective, step: int, best: bool) -> float | None:
-        """The loss with which the trial first came to `step`, or went beyond (`best`: the lowest until then); None
-        where it has not come so far."""
+        """The loss with which the trial first came to `step`, or went beyond (`best`: the lowest until then); where it
+        has come so far and reported none since, the last one before. None where it has not come so far, or diverged."""
         curve = self.curve(trial, metric)
         index = int(np.searchsorted(curve.steps, step))
         if index == len(curve.steps):
-            return None
+            return curve.at(step, best) if trial.last_step >= step and not curve.diverged else None
         reached = int(curve.steps[index])
         value = trial.curve.firsts.get(metric.name, {}).get(reached)
         loss = float(curve.losses[index]) if value is None else metric.loss(value)

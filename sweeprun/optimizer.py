@@ -14,6 +14,7 @@ from sweeprun.errors import UsageError, near
 from sweeprun.front import Front, excess
 from sweeprun.history import History
 from sweeprun.objective import Objective
+from sweeprun.pruners._rungs import with_first
 from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
 from sweeprun.reported import Reported
 from sweeprun.samplers import auto
@@ -73,7 +74,7 @@ class Optimizer:
         self._sampler = algorithm if isinstance(algorithm, Sampler) else _sampler(search, space)
         beside = registry.name_of(pruner) if isinstance(pruner, Pruner) else search.pruner.name
         own = own_pruner(self._sampler, registry.name_of(self._sampler), beside)
-        self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search))
+        self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search, space))
         self._objectives, self._seed = search.objectives, search.seed
         self._budget = None if hasattr(self._sampler, "members") else search.budget  # a population has its members
         self._tracked = _tracked(self._objectives, self._pruner)
@@ -224,19 +225,18 @@ class Optimizer:
         return number
 
     def _judged(self, number: int) -> Verdict:
-        name = self._underway[number].reported.nonfinite
-        trial = self._trials[number]
-        if name is not None:
-            return Verdict(Action.STOP, _nonfinite(name, f" at step {trial.last_step}"))
+        broken = self._underway[number].reported.nonfinite
+        if broken is not None:
+            return Verdict(Action.STOP, _nonfinite(*broken))
         self._history = self._history.advance(self._trials)
-        return self._pruner.verdict(trial, self._history)
+        return self._pruner.verdict(self._trials[number], self._history)
 
     def _outcome(self, trial: Trial) -> Trial:
         """`trial` in the state that its values and what was said of it before lead to."""
         underway = self._underway[trial.number]
-        broken = underway.reported.nonfinite or next((n for n in self._tracked if _is_broken(trial, n)), None)
-        if broken is not None:
-            return _failed(trial, FailureClass.NAN, _nonfinite(broken))
+        broken = next(((name, None) for name in self._tracked if _is_broken(trial, name)), None)
+        if (found := underway.reported.nonfinite or broken) is not None:
+            return _failed(trial, FailureClass.NAN, _nonfinite(*found))
         missing = next((each.name for each in self._objectives if each.name not in trial.values), None)
         if missing is not None:
             there = f"told are: {', '.join(trial.values)}" if trial.values else "nothing was reported either"
@@ -250,12 +250,15 @@ class Optimizer:
 def _sampler(search: Search, space: Space) -> Sampler:
     named = search.algorithm
     name = auto.choose(space, search.budget, len(search.objectives)).name if named.name == "auto" else named.name
-    sampler: Sampler = registry.load("sampler", name, named.options, search.seed, search.budget)
+    options = with_first(name, named.options, (parameter.name for parameter in space.parameters))
+    sampler: Sampler = registry.load("sampler", name, options, search.seed, search.budget)
     return sampler
 
 
-def _pruner(search: Search) -> Pruner:
-    pruner: Pruner = registry.load("pruner", search.pruner.name, search.pruner.options, search.seed)
+def _pruner(search: Search, space: Space) -> Pruner:
+    name = search.pruner.name
+    options = with_first(name, search.pruner.options, (parameter.name for parameter in space.parameters))
+    pruner: Pruner = registry.load("pruner", name, options, search.seed)
     return pruner
 
 
@@ -273,6 +276,5 @@ def _is_broken(trial: Trial, metric: str) -> bool:
     return not math.isfinite(trial.values.get(metric, 0.0))
 
 
-def _nonfinite(metric: str, where: str = "") -> str:
-    return f"{metric} became NaN or infinite{where}"
-
+def _nonfinite(metric: str, step: int | None) -> str:
+    return f"{metric} became NaN or infinite" + (f" at step {step}" if step is not None else "")

@@ -29,7 +29,7 @@ class Reported:
 
     `last_step` is the furthest step that counts, before the first report that of the checkpoint it was born with;
     `newest` the step of the newest report, with all that was reported of it; `nonfinite` the first tracked metric that
-    was NaN or infinite.
+    was NaN or infinite, and the step.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Reported:
         reduce: Reduce = "best",
         rungs: frozenset[int] = frozenset(),
     ):
-        self.nonfinite: str | None = None
+        self.nonfinite: tuple[str, int] | None = None
         self._objective, self._tracked, self._matter = objective, tracked, (*tracked, *derived)
         self._reduce, self._rungs = reduce, rungs
         self._points = _points(trial.curve)
@@ -59,7 +59,8 @@ class Reported:
         self.newest = step, {**(self.newest[1] if step == self.newest[0] else {}), **values}
         tracked = {name: values[name] for name in self._tracked if name in values}
         if self.nonfinite is None:
-            self.nonfinite = next((name for name, value in tracked.items() if not math.isfinite(value)), None)
+            broken = (name for name, value in tracked.items() if not math.isfinite(value))
+            self.nonfinite = next(((name, step) for name in broken), None)
         if tracked:  # what else was reported is no point of a curve: there it would read as NaN
             self._points.setdefault(step, {}).update(tracked)
             self._firsts[step] = tracked | self._firsts.get(step, {})

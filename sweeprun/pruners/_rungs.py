@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
@@ -10,11 +12,15 @@ from pydantic import Field
 
 from sweeprun.errors import SweepFileError, near
 from sweeprun.reported import ENDLESS
-from sweeprun.trials import Params
+from sweeprun.trials import Json, Params
 
 LEAST_FIRST = 3  # a first rung below says next to nothing about the end
 FIRST_SHARE = 1 / 17  # of the whole way: the first rung where nothing else is said
+AFTER_WARMUP = 1 / 10  # the same where a warmup is searched: before, who has a short one looks better than it is
 HIGHEST_BUT_ONE = 0.7  # of the whole way: a rung beyond it saves next to nothing
+
+_HALVE = ("asha", "hyperband", "bohb")
+_WARMUP = re.compile(r"warm_?up|peak_epoch|lr_peak|pct_start", re.IGNORECASE)
 
 # The settings of those that halve.
 Max = Annotated[int | None, Field(ge=1, description="the step at which every trial ends: the last rung")]
@@ -39,6 +45,20 @@ def rungs(first: float, last: float, eta: int) -> tuple[float, ...]:
         found.append(first)
         first *= eta
     return (*found, last)
+
+
+def with_first(name: str, options: Mapping[str, Json], parameters: Iterable[str]) -> Mapping[str, Json]:
+    """The options of the algorithm or pruner `name`. Where it halves, says nothing of its first rung, and one of the
+    searched `parameters` is a warmup, as far as their names tell, that rung is a tenth of the way."""
+    silent = name in _HALVE and "min" not in options and "rungs" not in options
+    if not silent or not any(map(_WARMUP.search, parameters)):
+        return options
+    if "length" in options:
+        return {**options, "min": AFTER_WARMUP}
+    end = options.get("max")
+    if not isinstance(end, int) or end < LEAST_FIRST:
+        return options
+    return {**options, "min": max(LEAST_FIRST, round(AFTER_WARMUP * end))}
 
 
 def length_of(params: Params, name: str) -> float:

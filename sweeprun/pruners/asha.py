@@ -26,7 +26,8 @@ class AshaPruner(Promoter):
     Paper: Li et al. 2020, A system for massively parallel hyperparameter tuning.
     Differs from the paper: of a rung with n trials no more than n / eta are ever promoted, where the paper promotes
     whoever is among the best n / eta at some time, which with a model, whose trials become better and better, are far
-    more; failed trials count in n; without `min` the first rung is at a seventeenth of `max`, and never below step 3.
+    more; failed trials count in n; without `min` the first rung is at a seventeenth of `max`, and never below step 3;
+    at a tenth where a warmup is searched.
 
         pruner: {name: asha, max: 81}
     """

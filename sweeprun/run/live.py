@@ -77,11 +77,12 @@ class Live:
 
     def complaint(self, plan: Plan) -> tuple[Request, str] | None:
         """What its numbers have against the trial: the request to make, and why."""
-        name = self.progress.nonfinite
-        if name is None or plan.on_nonfinite == "ignore":
+        broken = self.progress.nonfinite
+        if broken is None or plan.on_nonfinite == "ignore":
             return None
         request: Request = "nan" if plan.on_nonfinite == "fail" else "prune"
-        return request, f"{name} became NaN or infinite at step {self.progress.last_step}"
+        name, step = broken
+        return request, f"{name} became NaN or infinite at step {step}"
 
     def ask(self, request: Request, why: str) -> None:
         """Note what is asked of the run, the first time for good, and tell programs that look for the file `stop`."""

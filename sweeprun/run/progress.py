@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeprun.expressions import Expression, ExpressionError
 from sweeprun.objective import Objective
-from sweeprun.reported import MAX_STEP, Reduce, Reported
+from sweeprun.reported import ENDLESS, MAX_STEP, Reduce, Reported
 from sweeprun.run.source import JSON_FILE, Source
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Reader, Row
@@ -106,6 +107,7 @@ class Progress:
         self._from_step = trial.from_step
         self._continues, self._says_steps, self._before = continues, False, 0
         self._fresh = True
+        self._newest = trial.curve.steps[-2:]
 
     @property
     def last_step(self) -> int:
@@ -113,8 +115,8 @@ class Progress:
         return self._reported.last_step
 
     @property
-    def nonfinite(self) -> str | None:
-        """The first tracked metric that was NaN or infinite in this run."""
+    def nonfinite(self) -> tuple[str, int] | None:
+        """The first tracked metric that was NaN or infinite in this run, and the step."""
         return self._reported.nonfinite
 
     def add(self, row: Row, seconds: float) -> Measurement | None:
@@ -130,11 +132,14 @@ class Progress:
         if self._fresh:
             self._fresh = False
             self._reported.forget_from(step)
+            self._newest = tuple(known for known in self._newest if known < step)
         newest, before = self._reported.newest
         if step == newest:  # several rows may speak of one step, and a derived metric need them all
             values |= self.reporting.computed(self._params, {**before, **values})
         self.names |= values.keys()
         self._reported.note(step, values)
+        if not self._newest or step > self._newest[-1]:
+            self._newest = (*self._newest[-1:], step)
         return Measurement(step, values, seconds)
 
     def trial(self, trial: Trial) -> Trial:
@@ -145,9 +150,13 @@ class Progress:
         return replace(self._reported.trial(trial), preemptions=preemptions, first=self.first)
 
     def ended(self, trial: Trial) -> Trial:
-        """`trial` with what was reported, now that its program has left by itself and well: that finishes a level."""
-        whole = all(objective.name in self.values for objective in self.reporting.objectives)
-        if not self.reporting.by_level or not whole:
+        """`trial` with what was reported, now that its program has left by itself and well: that finishes a level, or
+        brought it to the step to which it was to go, if it would have had no report to make until there."""
+        if not self.reporting.by_level:
+            reached = self.trial(trial)
+            left_at = trial.until if self._left_between_reports(trial) else None
+            return reached if left_at is None else replace(reached, last_step=left_at)
+        if not all(objective.name in self.values for objective in self.reporting.objectives):
             return self.trial(trial)
         levels = _reported(self.reporting, trial, "last")
         levels.note(trial.until or trial.last_step + 1, self.values)
@@ -162,6 +171,16 @@ class Progress:
     def moved(self) -> bool:
         """Whether this run has come further than those before it."""
         return self._reported.last_step > self._had
+
+    def _left_between_reports(self, trial: Trial) -> bool:
+        """Whether its next report would have been of a step beyond `until`: as far from the newest as that is from the
+        one before, and anywhere where there is none before."""
+        if trial.until is None or trial.until >= ENDLESS or not self._newest or self._newest[-1] >= trial.until:
+            return False
+        if not self._says_steps and not self._fresh:  # each row is a step
+            return False
+        before, newest = (-math.inf, *self._newest)[-2:]
+        return newest + (newest - before) > trial.until
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:
         """The number of finished steps that a row speaks of. A program that never names a step makes one with every

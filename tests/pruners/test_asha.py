@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from sweeprun import registry
 from sweeprun.errors import SweepFileError
 from sweeprun.history import History
+from sweeprun.optimizer import Optimizer
 from sweeprun.pruners._rungs import rungs
 from sweeprun.pruners.asha import AshaPruner
 from sweeprun.pruners.base import Action, Promotion
@@ -53,6 +55,27 @@ def test_rungs_are_powers_of_eta_apart_and_the_last_is_the_end(
     assert pruner.ladder.steps({}) == steps
 
 
+@pytest.mark.parametrize(
+    ("options", "searched", "steps"),
+    [
+        ({"max": 100}, ["lr", "optimizer.warmup_steps"], (10, 30, 100)),
+        ({"max": 100}, ["lr", "warmth"], (6, 18, 54, 100)),
+        ({"max": 20}, ["Warmup"], (3, 9, 20)),
+        ({"max": 2}, ["warmup"], (2,)),
+        ({"max": 100, "min": 5}, ["warmup"], (5, 15, 45, 100)),
+        ({"length": "epochs"}, ["warmup_ratio"], (8, 24, 80)),
+    ],
+)
+def test_where_a_warmup_is_searched_the_first_rung_is_a_tenth_of_the_way(
+    options: dict[str, Any], searched: list[str], steps: tuple[int, ...]
+) -> None:
+    space = {name: {"min": 0.0, "max": 1.0} for name in searched} | {"epochs": 80}
+    for halves in ({"pruner": {"name": "asha", **options}}, {"algorithm": {"name": "bohb", **options}}):
+        optimizer = Optimizer(space, "loss", budget=9, **halves)
+        pruner: Any = getattr(optimizer._pruner, "hyperband", optimizer._pruner)
+        assert pruner.ladder.steps({"epochs": 80}) == steps
+
+
 def test_a_rung_close_to_the_end_is_dropped() -> None:
     assert rungs(1, 10, 3) == (1, 3, 10)
     assert rungs(1, 13, 3) == (1, 3, 9, 13)
@@ -74,6 +97,20 @@ def test_a_trial_is_finished_at_the_last_rung(make_trial: MakeTrial, make_histor
 def test_a_trial_that_was_given_no_rung_goes_to_the_last_one(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     trial = make_trial(0, [1.0], steps=[20], state=TrialState.RUNNING)
     assert NINE.verdict(trial, make_history([trial])).action is Action.CONTINUE
+
+
+def test_at_a_rung_between_two_reports_the_last_one_before_it_counts(
+    make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    def waiting(number: int, loss: float) -> Trial:
+        trial = make_trial(number, [loss], steps=[2], state=TrialState.PAUSED, until=3)
+        return replace(trial, last_step=3)
+
+    history = make_history([waiting(0, 0.4), waiting(1, 0.2), waiting(2, 0.3)])
+    assert NINE.verdict(history.trials[1], history).reason == "loss 0.2 at step 3 is number 1 of 3 there"
+    promotion = NINE.promotion(history)
+    assert promotion is not None
+    assert promotion.trial == 1
 
 
 def test_one_in_eta_is_promoted_the_best_first(paused: Callable[..., Trial], make_history: MakeHistory) -> None:

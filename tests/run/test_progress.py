@@ -74,6 +74,34 @@ def test_without_a_step_each_line_with_a_tracked_metric_is_one():
     assert (trial.curve.steps, trial.last_step) == ((1, 2), 2)
 
 
+def left_by_itself(lines, until, trial=None, **rest):
+    """How far a trial has come whose program was to go to `until`, and left after `lines`."""
+    trial = replace(trial or blank(), until=until)
+    progress = Progress(reporting(**rest), trial, 1, continues=True)
+    for line in lines:
+        progress.add(line, 0.0)
+    return progress.ended(trial).last_step
+
+
+def every(n, to):
+    return [{"epoch": epoch, "loss": 1.0} for epoch in range(n, to + 1, n)]
+
+
+def test_who_leaves_where_it_was_to_leave_has_come_there_though_its_last_report_was_before():
+    assert left_by_itself(every(2, to=2), until=3) == 3
+    assert left_by_itself(every(2, to=8), until=9) == 9
+    assert left_by_itself(every(5, to=25), until=27) == 27
+    went_on = reached(every(2, to=2), replace(blank(until=3), last_step=3))
+    assert left_by_itself(every(2, to=4)[1:], until=5, trial=went_on) == 5
+
+
+def test_who_leaves_before_it_was_to_leave_has_come_as_far_as_it_said():
+    assert left_by_itself(every(1, to=2), until=4) == 2
+    assert left_by_itself(every(2, to=4), until=9) == 4
+    assert left_by_itself([{"loss": 1.0}], until=3) == 1  # each line is a step
+    assert left_by_itself([], until=3) == 0
+
+
 def copy_at(step):
     """A trial that was born with the checkpoint of another one."""
     return blank(origin=SEGMENT, parent=3, notes={"member": 0, "generation": 1, "from_step": step})
@@ -224,7 +252,7 @@ def test_nan_is_never_the_best_and_is_told():
     progress = Progress(reporting(), blank(), None, True)
     for line in epochs(NAN, 2.0, NAN):
         progress.add(line, 0.0)
-    assert progress.nonfinite == "loss"
+    assert progress.nonfinite == ("loss", 1)
     trial = progress.trial(blank())
     assert (trial.step, trial.values) == (2, {"loss": 2.0})
     assert [math.isnan(value) for value in trial.curve.values["loss"]] == [True, False, True]
