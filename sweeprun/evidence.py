@@ -14,8 +14,9 @@ from sweeprun.numerics import pareto
 from sweeprun.objective import Objective
 from sweeprun.trials import Trial, TrialState
 
-_ENOUGH = 8  # trials that must have come as far as a step for losses to be compared there
-_ENOUGH_SHARE = 1 / 6  # of those that have come anywhere, and such a share of them
+_ENOUGH = 3  # trials that must have come as far as a step for losses to be compared there
+_SHARE_DIGITS = 2  # of a share of a trial, so that those which stand about equally far are placed together
+_FENCE = 1.5  # interquartile ranges beyond the quartiles
 _HUGE = 1e100
 _CUT_SHORT = frozenset({TrialState.PRUNED, TrialState.PAUSED})
 _PARTIAL = _CUT_SHORT | {TrialState.RUNNING}
@@ -92,7 +93,9 @@ def _curve(history: History, objective: Objective, trial: Trial) -> LossCurve:
     """That of the trial; where trials differ in length a step is the share of its own that it had finished then."""
     curve = history.curve(trial, objective)
     length = trial.params.get(history.length) if history.length is not None else None
-    return replace(curve, steps=curve.steps / length) if isinstance(length, int | float) and length > 0 else curve
+    if not isinstance(length, int | float) or length <= 0:
+        return curve
+    return replace(curve, steps=np.round(curve.steps / length, _SHARE_DIGITS))
 
 
 def _configurations(U: Floats) -> Integers:
@@ -114,9 +117,10 @@ def _mean_levels(levels: Floats, group: Integers, n: int) -> Floats:
 def _levels(trials: Sequence[Trial], objective: Objective, curve_of: CurveOf) -> Floats:
     """The loss of each trial at the highest step that enough of them share: NaN where pending, infinity where failed.
 
-    A complete trial has come to every step. One that has not come so far is placed by those that have: it gets the
-    loss there that answers to its own at its last step. So it is good or bad by comparison with others at equal steps,
-    and never for having been stopped.
+    A complete trial has come to every step. Those that have not come so far are placed by those that went further, the
+    furthest first: a trial gets the level that is expected of its loss at its last step. So it is good or bad by
+    comparison with others at equal steps, and never for having been stopped; and what the early steps said wrongly of
+    those that went on counts for nobody.
     """
     losses = np.array([objective.loss_of(trial) for trial in trials])
     reach, failed = _reach(trials, losses, curve_of)
@@ -124,12 +128,15 @@ def _levels(trials: Sequence[Trial], objective: Objective, curve_of: CurveOf) ->
     if np.isnan(reach).all():
         return levels
     far = np.sort(reach[~np.isnan(reach)])[::-1]
-    shared = float(far[: max(_ENOUGH, int(_ENOUGH_SHARE * len(far)))][-1])
+    shared = float(far[:_ENOUGH][-1])
     leading = reach >= shared
     levels[leading] = losses[leading] if np.isinf(shared) else _at(trials, losses, leading, shared, curve_of)
-    behind = reach < shared
-    if behind.any():
-        levels[behind] = _placed(_those(trials, behind), _those(trials, leading), levels[leading], curve_of)
+    steps = np.unique(reach[reach < shared])[::-1]
+    for step, column in zip(steps.tolist(), _losses_at(trials, steps, curve_of), strict=True):
+        beyond = (reach > step) & np.isfinite(column) & np.isfinite(levels)
+        if beyond.any():
+            here = reach == step
+            levels[here] = _expected(*map(_measurable, (column[here], column[beyond], levels[beyond])))
     return levels
 
 
@@ -162,31 +169,31 @@ def _those(trials: Sequence[Trial], chosen: Flags) -> list[Trial]:
     return [trials[i] for i in np.flatnonzero(chosen).tolist()]
 
 
-def _placed(behind: Sequence[Trial], leading: Sequence[Trial], levels: Floats, curve_of: CurveOf) -> Floats:
-    """The level of each trial that is `behind`, from what the `leading` ones, of these `levels`, had at its last step.
-
-    NaN where none of them reported by then.
-    """
-    curves = [curve_of(trial) for trial in behind]
-    steps = np.unique([curve.steps[-1] for curve in curves])
-    table = np.full((len(leading), len(steps)), np.nan)
-    for row, trial in zip(table, leading, strict=True):
+def _losses_at(trials: Sequence[Trial], steps: Floats, curve_of: CurveOf) -> Floats:
+    """The lowest loss of each of n trials until each of k steps, (k, n); NaN where it had reported none."""
+    table = np.full((len(steps), len(trials)), np.nan)
+    for i, trial in enumerate(trials if len(steps) else ()):
         curve = curve_of(trial)
         index = np.searchsorted(curve.steps, steps, side="right") - 1
-        row[index >= 0] = curve.best[index[index >= 0]]
-    placed = np.full(len(behind), np.nan)
-    for i, curve in enumerate(curves):
-        column = table[:, np.searchsorted(steps, curve.steps[-1])]
-        compared = np.isfinite(column) & np.isfinite(levels)
-        if compared.any():
-            placed[i] = _translated(float(curve.best[-1]), np.sort(column[compared]), np.sort(levels[compared]))
-    return placed
+        table[index >= 0, i] = curve.best[index[index >= 0]]
+    return table
 
 
-def _translated(loss: float, early: Floats, late: Floats) -> float:
-    """What rank for rank answers to `loss` among the losses `early` (k,) in `late` (k,), both ascending and finite.
+def _expected(losses: Floats, early: Floats, late: Floats) -> Floats:
+    """The level (k,) that answers to each of `losses` (k,), from n trials that had the losses `early` (n,) and came to
+    the levels `late` (n,), all finite.
 
-    Linear between them; beyond them it keeps its distance.
+    It is the least squares fit to `late` among all functions of `early` that do not fall, level for level where early
+    and late order alike, the mean where early losses say nothing; beyond `early` it goes on with the slope of the
+    least squares line, if that rises. A level far above the others counts as one at the upper fence of Tukey.
     """
-    beyond = min(loss - early[0], 0.0) + max(loss - early[-1], 0.0)
-    return float(np.interp(loss, early, late) + beyond)
+    from scipy.optimize import isotonic_regression
+
+    low, high = np.quantile(late, (0.25, 0.75))
+    late = np.minimum(late, high + _FENCE * (high - low))
+    known, group, counts = np.unique(early, return_inverse=True, return_counts=True)
+    levels = isotonic_regression(np.bincount(group, late) / counts, weights=counts).x
+    spread = early - early.mean()
+    slope = max(0.0, float(spread @ late / (spread @ spread))) if len(known) > 1 else 1.0
+    beyond = np.minimum(losses - known[0], 0.0) + np.maximum(losses - known[-1], 0.0)
+    return np.asarray(np.interp(losses, known, levels) + slope * beyond)

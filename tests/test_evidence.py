@@ -88,13 +88,18 @@ def test_where_few_have_finished_all_are_compared_at_the_step_that_enough_share(
     assert losses(finished, *pruned) == [4, 0, 1, 2, 3, 4, 5, 6]
 
 
-def test_of_many_trials_a_sixth_has_to_share_the_step_at_which_they_are_compared(
-    losses: Callable[..., list[float]],
-) -> None:
-    furthest = [(PAUSED, [9.0, float(i)]) for i in range(9)]
-    paused = [(PAUSED, [10.0 + i]) for i in range(51)]
-    assert losses(*furthest, *paused[:50])[:9] == list(range(9)), "9 of 59"
-    assert losses(*furthest, *paused)[:9] == [9] * 9, "9 of 60"
+def test_early_losses_that_say_nothing_place_nobody(losses: Callable[..., list[float]]) -> None:
+    """Of four the better ones at first were the worse ones in the end."""
+    finished = [complete(1, 40), complete(2, 30), complete(3, 20), complete(4, 10)]
+    found = losses(*finished, (PAUSED, [1.0]), (PAUSED, [3.5]), (PAUSED, [99.0]))
+    assert found[4:] == [25, 25, 25]
+
+
+def test_who_is_furthest_behind_is_placed_by_all_that_went_on(losses: Callable[..., list[float]]) -> None:
+    """Three came to the end, and the six at step 2 are placed by those; at step 1 that makes nine."""
+    finished = [complete(10 + i, 20 + i, 30 + i) for i in range(3)]
+    second = [(PAUSED, [13.0 + i, 23.0 + i]) for i in range(6)]
+    assert losses(*finished, *second, (PAUSED, [14.5]))[3:] == pytest.approx([33, 34, 35, 36, 37, 38, 34.5])
 
 
 def test_without_a_common_step_a_shorter_trial_is_pending(make_trial: MakeTrial, make_history: MakeHistory) -> None:

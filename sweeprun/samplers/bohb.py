@@ -27,9 +27,9 @@ class BOHBSampler(Sampler, Promoter):
     each trial goes is what the pruner hyperband says; it comes with this algorithm.
 
     Paper: Falkner et al. 2018, BOHB: robust and efficient hyperparameter optimization at scale.
-    Differs from the paper: one model of all rungs, in which a trial is placed at the highest step that enough trials
-    share by its rank among those that were there with it, where the paper models the highest rung that has enough
-    trials alone; the densities are those of tpe, over the tree of parameters; within a bracket nobody waits.
+    Differs from the paper: one model of all rungs, in which a trial that waits is placed by what those that went
+    further came to, where the paper models the highest rung that has enough trials alone; the densities are those of
+    tpe, over the tree of parameters; within a bracket nobody waits.
 
         algorithm: {name: bohb, max: 81}
     """
