@@ -36,6 +36,9 @@ class TrialState(StrEnum):
         return state
 
 
+OPEN = (TrialState.WAITING, TrialState.RUNNING)  # what some worker has to see to
+
+
 class Reason(StrEnum):
     """How a trial came to wait or to run; other states need none."""
 

@@ -8,6 +8,7 @@ objective would never be read; 2, the file is wrong, or this machine lacks what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -30,11 +31,13 @@ from sweeprun.registry import name_of
 from sweeprun.run import command
 from sweeprun.run.plan import Plan, auto_choice
 from sweeprun.run.readiness import rehearse
+from sweeprun.samplers._members import PopulationSampler
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.trials import Json, Trial, TrialState
 
+_LENGTH = re.compile(r"(n|nb|num|max|total|train|training|num_train|max_train)?_?(epochs?|iterations|iters|steps)")
 _LOOKED_AT = 500  # configurations, a tenth of a second or so
 
 
@@ -57,6 +60,7 @@ def check(
         *_uncomputable(plan.space),
         *_too_many(plan),
         *_one_eyed(spec, plan),
+        *_unequal(spec, plan),
     ]
     for text in spec.notes:
         say(f"note: {text}")
@@ -117,6 +121,23 @@ def _one_eyed(spec: SweepFile, plan: Plan) -> list[str]:
     return [f"pruner {spec.pruner.name} goes by {judged} alone: it ends trials that are good by another metric"]
 
 
+def _unequal(spec: SweepFile, plan: Plan) -> list[str]:
+    """That trials of different lengths are compared at the same steps, as far as names tell."""
+    pruner = getattr(plan.pruner, "hyperband", plan.pruner)
+    ladder = getattr(pruner, "ladder", None)
+    if ladder is None or ladder.length is not None or plan.fidelity is not None:
+        return []
+    names = (each.name for each in plan.space.declarations)
+    length = next((name for name in names if _LENGTH.fullmatch(name.rpartition(".")[2].lower())), None)
+    if length is None:
+        return []
+    who = spec.algorithm.name if plan.brings_pruner else spec.pruner.name
+    return [
+        f"{length} is searched, and {who} compares trials of all lengths at the same steps, where a short schedule"
+        f" looks better than it is; with `length: {length}` instead of `max` rungs are shares of a trial's own length"
+    ]
+
+
 def _drawn(plan: Plan, n: int) -> Iterator[str]:
     """The commands of the first `n` trials, none of which has ended when the next one is suggested."""
     history = plan.history([])
@@ -171,7 +192,7 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "computed", f"{metric.name} = {metric.expr}"
     yield "algorithm", _algorithm(spec)
     yield "pruner", _pruner(spec, plan)
-    yield "budget", _budget(spec)
+    yield "budget", _budget(spec, plan)
     for given in plan.given:
         yield "first", from_where(given.notes)
     for text in said_of_earlier(plan):
@@ -221,9 +242,13 @@ def _with_options(named: Named) -> str:
     return f"{named.name} ({options})" if options else named.name
 
 
-def _budget(spec: SweepFile) -> str:
+def _budget(spec: SweepFile, plan: Plan) -> str:
     said = spec.budget.model_dump(mode="json", exclude_defaults=True)
-    return ", ".join(f"{key}: {short(value)}" for key, value in said.items()) or "none: it goes on until it is stopped"
+    listed = ", ".join(f"{key}: {short(value)}" for key, value in said.items())
+    unsaid = "none: it goes on until it is stopped"
+    if isinstance(plan.sampler, PopulationSampler):
+        unsaid = f"none: it ends when all {plan.sampler.members} members are at step {plan.sampler.max}"
+    return listed or unsaid
 
 
 def _slots(spec: SweepFile) -> str:

@@ -22,7 +22,7 @@ from sweeprun.run.events import Event
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Worker
 from sweeprun.space import Fixed, Space
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import SEGMENT, Trial, TrialState
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -117,9 +117,7 @@ class LiveTable:
     """What is searched and how far it is, a row for each running trial and a column for each varying parameter, as
     many as the terminal has room for, and the newest notice."""
 
-    def __init__(
-        self, name: str, plan: Callable[[], Plan], history: Callable[[], History], kept_as: str | None
-    ):
+    def __init__(self, name: str, plan: Callable[[], Plan], history: Callable[[], History], kept_as: str | None):
         self._name, self._plan, self._history = name, plan, history
         self._device: dict[int, str] = {}
         self._failures = Failures(kept_as)
@@ -208,7 +206,8 @@ def _started(trial: Trial, space: Space) -> str:
     searched = {name: value for name, value in trial.params.items() if name not in fixed}
     params = ", ".join(f"{safe(name)}={safe(short(value))}" for name, value in searched.items())
     again = f" (run {trial.run}, {safe(trial.because)})" if trial.run > 1 else ""
-    return f"trial {trial.number} started{again}: {params}"
+    copy = f" from a copy of trial {trial.parent} at step {trial.from_step}" if trial.origin == SEGMENT else ""
+    return f"trial {trial.number} started{copy}{again}: {params}"
 
 
 def _totals(history: History, best: str) -> str:
@@ -228,13 +227,14 @@ def _progress(plan: Plan, trials: Sequence[Trial]) -> str:
     """What is searched by what, how much of the budget is used, what it has cost and how long it will take."""
     now, limit, n = time.time(), plan.budget.trials, configurations(trials)
     algorithm, pruner = registry.name_of(plan.sampler), registry.name_of(plan.pruner)
+    alone = plan.brings_pruner or pruner == "none"
     saved, gpus = saved_s(trials), gpu_s(trials)
     left = None if limit is None else left_s(trials, limit - n, now)
     return ", ".join(
         filter(
             None,
             (
-                algorithm if pruner == "none" else f"{algorithm} with {pruner}",
+                algorithm if alone else f"{algorithm} with {pruner}",
                 f"{n} of {limit} configurations" if limit else f"{n} configurations, no limit",
                 f"{span(spent_s(trials, now))} of training" + (f" ({gpus / 3600:.3g} GPU-hours)" if gpus else ""),
                 f"{span(saved)} saved by pruning" if saved else "",

@@ -99,8 +99,8 @@ def _kinds(words: Sequence[str]) -> set[FailureClass]:
 
 def _again(sweep: Sweep, kinds: set[FailureClass]) -> None:
     """Queue again what failed in one of these ways, each trial once."""
-    numbers = queueing.failed(sweep.trials(), kinds)
-    queued = [queueing.retry(sweep, number) for number in numbers]
+    numbers, plan = queueing.failed(sweep.trials(), kinds), Plan.load(sweep)
+    queued = [queueing.retry(sweep, plan, number) for number in numbers]
     if not queued:
         say("nothing failed that was not tried again since")
         return

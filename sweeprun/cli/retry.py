@@ -15,6 +15,7 @@ from sweeprun.cli.queued import say_queued, say_what_runs_them, write_queued
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened, trial_of
 from sweeprun.errors import UsageError
 from sweeprun.run import queueing
+from sweeprun.run.plan import Plan
 
 Words = Annotated[
     list[str],
@@ -26,12 +27,13 @@ def retry(sweep_and_numbers: Words, as_json: AsJson = False, root: Root = DEFAUL
     """Queue each of the trials again, or none."""
     name, numbers = _split(sweep_and_numbers)
     sweep = opened(name, root)
+    plan = Plan.load(sweep)
     for number in numbers:
         trial_of(sweep, number)
         queueing.check_retry(sweep.trials(), number)
     queued = []
     for number in numbers:
-        queued.append(queueing.retry(sweep, number))
+        queued.append(queueing.retry(sweep, plan, number))
         say_queued(queued[-1])
     say_what_runs_them(sweep)
     if as_json:

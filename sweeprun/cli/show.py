@@ -15,6 +15,7 @@ from sweeprun.cli.trials import detail
 from sweeprun.cli.view import moment, pairs, short, span, write, write_document
 from sweeprun.errors import Damaged
 from sweeprun.objective import Objective
+from sweeprun.reported import ENDLESS
 from sweeprun.run.progress import Reporting
 from sweeprun.store import durable, runs
 from sweeprun.store.sweep import Sweep
@@ -42,9 +43,7 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
     write("\n" + pairs([*_files(sweep, trial).items(), *([("again", command)] if command else [])]))
 
 
-def _body(
-    sweep: Sweep, trial: Trial, objectives: Sequence[Objective], more: Mapping[str, Json]
-) -> dict[str, Json]:
+def _body(sweep: Sweep, trial: Trial, objectives: Sequence[Objective], more: Mapping[str, Json]) -> dict[str, Json]:
     return {
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
@@ -79,7 +78,8 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
         limit = f", beyond its limit: {within(beyond[name])}" if name in beyond else ""
         yield name, f"{short(trial.values[name])} at step {short(trial.step)}{limit}"
     if trial.last_step:
-        yield "steps", str(trial.last_step) + (f", to go to {trial.until}" if trial.until is not None else "")
+        ends = trial.until is not None and trial.until < ENDLESS
+        yield "steps", f"{trial.last_step}, to go to {trial.until}" if ends else str(trial.last_step)
     for number, run in enumerate(trial.runs, 1):
         lasted = "not over" if run.seconds is None else span(run.seconds)
         memory = f", {run.memory_bytes / 2**20:.0f} MiB" if run.memory_bytes else ""

@@ -19,9 +19,7 @@ from sweeprun.run.progress import Reporting
 from sweeprun.store import earlier
 from sweeprun.store.liveness import Observer, Worker
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import MEMBER, Json, Trial, TrialState
-
-_OPEN = (TrialState.WAITING, TrialState.RUNNING)
+from sweeprun.trials import MEMBER, OPEN, Json, Trial, TrialState
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def kinds(failed: Sequence[Trial]) -> str:
 
 
 def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reached | None) -> tuple[str, str]:
-    left = Counter(trial.state for trial in trials if trial.state in _OPEN)
+    left = Counter(trial.state for trial in trials if trial.state in OPEN)
     # Under the limit of trials those that wait are still to be run, and of those that are paused some may go on; under
     # any other one they are not.
     goes_on = (reached is None or reached.key == "trials") and not left and _goes_on(sweep, trials)
@@ -150,7 +148,8 @@ def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reache
         return "finished", reached.why + _way_on(reached, left[TrialState.WAITING])
     if left:
         what = " and ".join(f"{n} {state}" for state, n in left.items())
-        return "stopped", f"no worker is alive, and {what} are left; sweeprun resume goes on"
+        is_left = "is left" if left.total() == 1 else "are left"
+        return "stopped", f"no worker is alive, and {what} {is_left}; sweeprun resume goes on"
     if goes_on:
         n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
         return "stopped", f"no worker is alive, and of {n_paused} paused trials some go on: sweeprun resume"

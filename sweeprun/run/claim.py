@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from sweeprun import seeds
 from sweeprun.history import History
 from sweeprun.pruners.base import Demotion
-from sweeprun.run.knowledge import UNDERWAY
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.outcome import Outcome, arrival, ended, lost, retried
 from sweeprun.run.plan import Plan
@@ -17,7 +16,7 @@ from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
 from sweeprun.store.liveness import Observer
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trials import Reason, Run, Trial, TrialState
+from sweeprun.trials import OPEN, Reason, Run, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Claims:
             self._history = self._history.advance(self._sweep.trials())
             history = self._history
             first = self._plan.reporting.first_step(history.trials)
-            for trial in (trial for trial in history.trials if trial.state in UNDERWAY):
+            for trial in (trial for trial in history.trials if trial.state in OPEN):
                 if trial.number in running or self._ledger.owes(trial.number):
                     continue
                 if trial.state is TrialState.RUNNING:

@@ -24,7 +24,7 @@ class Fidelity:
         return None if said is None else cls(*next((name, tuple(levels)) for name, levels in said.items()))
 
     def level(self, trial: Trial) -> int:
-        """The level of the trial's newest run, from 1. One that was begun by hand begins with the last."""
+        """The level of the trial's newest run, from 1. One that was not told which begins with the last."""
         return trial.until or len(self.levels)
 
     def params(self, trial: Trial) -> Params:

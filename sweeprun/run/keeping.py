@@ -9,6 +9,7 @@ from itertools import chain
 from sweeprun.front import Front, excess
 from sweeprun.history import History
 from sweeprun.objective import Objective
+from sweeprun.pruners.base import Pruner
 from sweeprun.run.outcome import Outcome
 from sweeprun.store import checkpoints
 from sweeprun.store.layout import Layout
@@ -37,17 +38,22 @@ def dispensable(keep: Keep, history: History) -> list[Trial]:
     return [trial for trial in history.trials if trial.state.final and trial.number not in kept]
 
 
-def by_worth(history: History) -> list[Trial]:
+def by_worth(history: History, judged_by: Objective) -> list[Trial]:
     """The trials that do not run, those whose checkpoints are worth least first: what has ended before what is paused,
-    complete trials after the others, of each kind the worst first, of paused ones those of the lowest rung."""
+    complete trials after the others, of each kind the worst first, of paused ones those of the lowest rung and the
+    worst in `judged_by`, the metric that decides who is promoted."""
     idle = [each for each in history.trials if each.state.final or each.state is TrialState.PAUSED]
     place = {trial.number: i for i, trial in enumerate(_best(history))}
     first = history.objectives[0]
 
     def worth(trial: Trial) -> tuple[float, ...]:
-        paused, complete = trial.state is TrialState.PAUSED, trial.state is TrialState.COMPLETE
+        if trial.state is TrialState.PAUSED:
+            rung = trial.until or 0
+            loss = history.arrival(trial, judged_by, rung, best=True)
+            return True, False, rung, -math.inf if loss is None else -loss, -trial.number
+        complete = trial.state is TrialState.COMPLETE
         behind = place[trial.number] if complete else _loss(first, trial)
-        return paused, complete, trial.until or 0 if paused else 0, -behind, -trial.number
+        return False, complete, 0, -behind, -trial.number
 
     return sorted(idle, key=worth)
 
@@ -63,10 +69,10 @@ def unsaved(layout: Layout, trial: Trial, outcome: Outcome) -> str | None:
 
 
 class Keeping:
-    """Lets go what is not kept, for one worker. `keep` goes by the sweep file."""
+    """Lets go what is not kept, for one worker. `keep` goes by the sweep file, as `pruner` does, who promotes."""
 
-    def __init__(self, layout: Layout, keep: Keep):
-        self._layout, self._keep = layout, keep
+    def __init__(self, layout: Layout, keep: Keep, pruner: Pruner):
+        self._layout, self._keep, self._pruner = layout, keep, pruner
         self._gone: set[tuple[int, int]] = set()  # trial and run
         self._sizes: dict[tuple[int, int], int] = {}
 
@@ -77,7 +83,8 @@ class Keeping:
         if self._keep.max_bytes is None:
             return
         total = sum(map(self._n_bytes, history.trials))
-        for trial in by_worth(history):
+        judged_by = history.metric(getattr(self._pruner, "metric", None), getattr(self._pruner, "goal", None))
+        for trial in by_worth(history, judged_by):
             if total <= self._keep.max_bytes or (self._keep.paused and not trial.state.final):
                 return
             total -= self._n_bytes(trial)

@@ -9,9 +9,7 @@ from sweeprun.run.followed import Followed
 from sweeprun.run.live import Live
 from sweeprun.run.plan import Plan
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Trial, TrialState
-
-UNDERWAY = (TrialState.WAITING, TrialState.RUNNING)
+from sweeprun.trials import OPEN, Trial, TrialState
 
 
 class Knowledge:
@@ -55,4 +53,4 @@ class Knowledge:
 
     def _take_in(self, history: History) -> None:
         self.history = history
-        self.underway = tuple(trial for trial in history.trials if trial.state in UNDERWAY)
+        self.underway = tuple(trial for trial in history.trials if trial.state in OPEN)

@@ -15,7 +15,7 @@ from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners._rungs import length_of
+from sweeprun.pruners._rungs import length_of, with_first
 from sweeprun.pruners.base import Demotion, Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.fidelity import Fidelity
@@ -39,6 +39,7 @@ _N_LOOKED_AT = 32  # configurations
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the loop asks of the sweep file. Times in seconds. `n_edits` accepted changes are in it.
+    `continues`: a trial that goes on is expected to do so from its checkpoint.
     `declared` is what the file has under `parameters`; `given` are the configurations that are run first, `earlier` the
     sweeps that inform the search."""
 
@@ -55,6 +56,7 @@ class Plan:
     sampler: Sampler
     pruner: Pruner
     fidelity: Fidelity | None
+    continues: bool
     needs_curves: bool
     seed: int
     budget: budget.Budget
@@ -103,6 +105,7 @@ class Plan:
             sampler=sampler,
             pruner=pruner,
             fidelity=Fidelity.of(resolved),
+            continues=file.fidelity is None and file.resumes is not False,
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
             budget=limits,
@@ -234,6 +237,7 @@ def _check_population(file: SweepFile, members: int, n_given: int) -> None:
 def _loaded(file: SweepFile, key: str, named: Named) -> Any:
     kind: registry.Kind = "pruner" if key == "pruner" else "sampler"
     try:
-        return registry.load(kind, named.name, named.options, file.seed, file.budget.trials)
+        options = with_first(named.name, named.options, (parameter.name for parameter in file.space.parameters))
+        return registry.load(kind, named.name, options, file.seed, file.budget.trials)
     except SweepFileError as error:
         raise file.placed(error, key) from None

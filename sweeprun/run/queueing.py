@@ -11,30 +11,36 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sweeprun import seeds
 from sweeprun.errors import UsageError
+from sweeprun.history import History
+from sweeprun.pruners.base import Promoter, Start, staged
 from sweeprun.run.plan import Plan
 from sweeprun.space import filled
 from sweeprun.store.sweep import NumberTaken, Sweep
-from sweeprun.trials import FailureClass, Json, Params, Trial, TrialState
+from sweeprun.trials import MEMBER, FailureClass, Json, Params, Suggestion, Trial, TrialState
 
 RETRY, ADD = "retry", "add"
 _TRIES = 100  # draws of what is left out, for a configuration that no trial has
 
 
-def retry(sweep: Sweep, number: int) -> Trial:
+def retry(sweep: Sweep, plan: Plan, number: int) -> Trial:
     """Queue trial `number` again, as a trial of its own. Raises UsageError where it cannot be."""
 
     def again(trials: Sequence[Trial]) -> Trial:
         check_retry(trials, number)
-        before = trials[number]
+        before, start = trials[number], Start(None)
+        if isinstance(plan.pruner, Promoter):
+            start = plan.pruner.again(before, plan.history(trials))
         return Trial(
             number=len(trials),
             uid=uuid.uuid4().hex,
             state=TrialState.WAITING,
             params=before.params,
+            notes=start.notes,
             origin=RETRY,
             configuration=before.configuration,
             repeat=before.repeat,
             seed=before.seed,
+            until=start.until,
             parent=number,
         )
 
@@ -51,13 +57,27 @@ def check_retry(trials: Sequence[Trial], number: int) -> None:
     for other in trials:
         if other.parent == number and other.origin == RETRY and not other.state.final:
             raise UsageError(f"trial {number} is tried again already: as trial {other.number}, which is {other.state}")
+    successor = _successor(trials, trial)
+    if successor is not None:
+        message = f"trial {number} has a successor in the population already: trial {successor.number}"
+        raise UsageError(f"{message}, which is {successor.state}")
 
 
 def failed(trials: Sequence[Trial], kinds: Collection[FailureClass]) -> list[int]:
     """The trials that failed in one of these ways and were not tried again since."""
     again = {trial.parent for trial in trials if trial.origin == RETRY}
     ended = [trial for trial in trials if trial.state is TrialState.FAILED and trial.number not in again]
-    return [trial.number for trial in ended if trial.failure is not None and trial.failure.kind in kinds]
+    left = [trial for trial in ended if _successor(trials, trial) is None]
+    return [trial.number for trial in left if trial.failure is not None and trial.failure.kind in kinds]
+
+
+def _successor(trials: Sequence[Trial], trial: Trial) -> Trial | None:
+    """The newest trial of the same member of a population, where it is another one."""
+    member = trial.notes.get(MEMBER)
+    if member is None:
+        return None
+    newest = next(other for other in reversed(trials) if other.notes.get(MEMBER) == member)
+    return None if newest.number == trial.number else newest
 
 
 def add(sweep: Sweep, plan: Plan, given: Mapping[str, Json]) -> Trial:
@@ -65,22 +85,25 @@ def add(sweep: Sweep, plan: Plan, given: Mapping[str, Json]) -> Trial:
     none in the space, UsageError where it was tried already."""
 
     def new(trials: Sequence[Trial]) -> Trial:
-        number = len(trials)
+        number, history = len(trials), plan.history(trials)
+        suggestion = staged(Suggestion(_untried(sweep, plan, given, history)), plan.pruner, history)
         return Trial(
             number=number,
             uid=uuid.uuid4().hex,
             state=TrialState.WAITING,
-            params=_untried(sweep, plan, given, trials),
+            params=suggestion.params,
+            notes=suggestion.notes,
             origin=ADD,
             configuration=number,
             seed=seeds.of_trials(plan.seed, 0),
+            until=suggestion.until,
         )
 
     return _create(sweep, new)
 
 
-def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequence[Trial]) -> Params:
-    history, rng = plan.history(trials), seeds.generator(plan.seed, len(trials))
+def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], history: History) -> Params:
+    rng = seeds.generator(plan.seed, history.number)
     there: set[int] = set()
     for _ in range(_TRIES):
         params = filled(plan.space, given, rng)
@@ -88,7 +111,9 @@ def _untried(sweep: Sweep, plan: Plan, given: Mapping[str, Json], trials: Sequen
         if number is None:
             return params
         there.add(number)
-    raise UsageError(_tried([trials[number] for number in sorted(there)]), f"sweeprun retry {sweep.name} {min(there)}")
+    raise UsageError(
+        _tried([history.trials[number] for number in sorted(there)]), f"sweeprun retry {sweep.name} {min(there)}"
+    )
 
 
 def _tried(there: Sequence[Trial]) -> str:

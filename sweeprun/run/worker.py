@@ -78,7 +78,7 @@ class Worker:
         self._claims = Claims(self._sweep, plan, self._ledger, self._observer, self._me)
         self._known = Knowledge(self._sweep, plan, self._me)
         self._news = News(plan.objectives)
-        self._keeping = Keeping(self._sweep.layout, plan.keep)
+        self._keeping = Keeping(self._sweep.layout, plan.keep, plan.pruner)
         self._exhausted = False
         self._fruitless: History | None = None
 
@@ -232,7 +232,7 @@ class Worker:
         request = live.wanted(self.plan, end)
         trial = live.over(end, now)
         outcome = ended(end, request, trial, live.traces(), arrival(self.plan.pruner, trial, self.history))
-        if self.plan.fidelity is None and (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
+        if self.plan.continues and (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
             yield from self._news.noted("resumes", said)
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 

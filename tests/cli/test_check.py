@@ -349,6 +349,25 @@ def test_a_plan_leaves_nothing_behind(write: Command, sweeprun: Command, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("parameter", "more", "who"),
+    [
+        ("epochs", "pruner: {name: asha, max: 81}", "asha"),
+        ("train.max_steps", "algorithm: {name: bohb, max: 81}", "bohb"),
+        ("epochs", "pruner: {name: asha, length: epochs}", None),
+        ("warmup_steps", "pruner: {name: asha, max: 81}", None),
+        ("epochs", "pruner: median", None),
+    ],
+)
+def test_who_searches_the_length_of_trainings_is_told_to_compare_shares_of_it(
+    write: Command, sweeprun: Command, parameter: str, more: str, who: str | None
+) -> None:
+    text = f"command: python train.py ${{args}}\nmetric: loss\nparameters: {{{parameter}: {{min: 9, max: 81}}}}\n"
+    *_, warnings = sweeprun("check", write(text + more)).err.partition("warning: ")
+    said = f"{parameter} is searched, and {who} compares trials of all lengths at the same steps"
+    assert warnings.startswith(said) if who else warnings == ""
+
+
+@pytest.mark.parametrize(
     ("algorithm", "pruner"),
     [
         ("{name: bohb, max: 81}", "hyperband, brought by bohb"),

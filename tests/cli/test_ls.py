@@ -55,7 +55,7 @@ def test_json_says_the_same_to_programs(build: Command, sweeprun: Command, tmp_p
         "name": "demo",
         "dir": str(sweep.directory),
         "state": "stopped",
-        "reason": "no worker is alive, and 1 running are left; sweeprun resume goes on",
+        "reason": "no worker is alive, and 1 running is left; sweeprun resume goes on",
         "workers": 0,
         "done": 1,
         "budget": 6,
@@ -113,9 +113,7 @@ def test_a_sweep_that_cannot_be_read_is_shown_and_the_others_are_too(
     torn = tmp_path / "sweeps" / "torn" / "sweep.json"
     torn.write_bytes(torn.read_bytes()[:-9])
     newer = build("newer").sweep
-    durable.replace(
-        newer.layout.scratch, newer.layout.manifest, durable.encode(newer.manifest | {"min_reader": 99})
-    )
+    durable.replace(newer.layout.scratch, newer.layout.manifest, durable.encode(newer.manifest | {"min_reader": 99}))
     done = sweeprun("ls")
     assert done.code == 0
     assert len(done.out.splitlines()) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sweeprun.run.keeping import Keep, by_worth, dispensable
 from sweeprun.store import checkpoints
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import TrialState
+from sweeprun.trials import Curve, TrialState
 
 ASHA = "pruner: {name: asha, min: 2, max: 4, eta: 2}\n"
 LOSSES = {0: 3.0, 1: 1.0, 2: 2.0, 3: 4.0}
@@ -87,13 +88,24 @@ def test_ended_trials_go_before_paused_ones_and_of_each_kind_the_least_promising
         make_trial(6, state=TrialState.FAILED),
         make_trial(7, [0.5], state=TrialState.RUNNING),
     ]
-    assert [trial.number for trial in by_worth(make_history(trials))] == [6, 5, 3, 4, 1, 0, 2]
+    history = make_history(trials)
+    assert [trial.number for trial in by_worth(history, history.metric())] == [6, 5, 3, 4, 1, 0, 2]
+
+
+def test_paused_trials_are_worth_what_decides_who_is_promoted(make_trial, make_history):
+    def paused(number, loss, acc):
+        curve = Curve((3,), {"loss": (loss,), "acc": (acc,)})
+        return replace(make_trial(number, [loss], state=TrialState.PAUSED, until=3, steps=[3]), curve=curve)
+
+    history = make_history([paused(0, 1.0, 0.5), paused(1, 2.0, 0.9), paused(2, 3.0, 0.7)])
+    worths = by_worth(history, history.metric("acc", "maximize"))
+    assert [trial.number for trial in worths] == [0, 2, 1]
 
 
 def test_a_trial_that_another_one_went_on_from_is_like_any_other_since_each_has_its_own_copy(make_trial, make_history):
     parent = make_trial(0, [1.0], state=TrialState.PRUNED)
     history = make_history([parent, make_trial(1, state=TrialState.RUNNING, parent=0)])
-    assert dispensable(Keep("none"), history) == by_worth(history) == [parent]
+    assert dispensable(Keep("none"), history) == by_worth(history, history.metric()) == [parent]
 
 
 def test_a_population_keeps_what_its_members_go_on_from_whatever_it_takes(stage, saves):
@@ -111,6 +123,14 @@ def test_a_paused_trial_whose_checkpoint_went_begins_again_when_it_is_promoted(s
     assert stage.states == ["paused", "complete"]
     assert stage.trials[1].curve.steps == (1, 2, 3, 4)
     assert stage.trials[1].run == 2
+
+
+def test_a_program_that_is_said_not_to_go_on_is_not_told_that_it_leaves_nothing(stage):
+    act = stage.losses(2.0, 1.0)
+    hyperband = "pruner: {name: hyperband, min: 2, max: 4, eta: 2}\nresumes: false\nbudget: 3"
+    events = stage.run(lambda job: act, hyperband)
+    assert "paused" in stage.states
+    assert [event.said["text"] for event in events if event.name == "notice"] == []
 
 
 def test_where_trials_leave_nothing_to_go_on_from_it_is_said_once(stage):

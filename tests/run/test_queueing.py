@@ -25,7 +25,7 @@ def add(stage):
 
 @pytest.fixture
 def retry(stage):
-    return lambda number: queueing.retry(Sweep(stage.directory), number)
+    return lambda number: queueing.retry(sweep := Sweep(stage.directory), Plan.load(sweep), number)
 
 
 def test_a_configuration_that_is_added_waits_and_the_next_worker_runs_it_first(stage, add):
@@ -58,6 +58,35 @@ def test_a_trial_once_more_is_the_same_but_for_its_number(stage, retry):
     stage.run(lambda job: stage.losses(0.5))
     assert (stage.trials[3].values, stage.trials[1].values) == ({"loss": 0.5}, {"loss": 1.0})
     assert stage.jobs[-1].env["SWEEPRUN_SEED"] == stage.jobs[1].env["SWEEPRUN_SEED"]
+
+
+def test_what_is_asked_for_goes_as_far_at_first_as_what_is_searched(stage, add, retry):
+    stage.sweep("budget: 3", "pruner={name: asha, min: 1, max: 9}")
+    stage.run(lambda job: stage.Act(code=1) if job.trial == 0 else stage.losses(1.0))
+    assert [add(x=0.5).until, retry(0).until] == [1, 1]
+
+
+def test_what_is_asked_for_has_a_place_in_a_bracket(stage, add, retry):
+    stage.sweep("budget: 3", "pruner={name: hyperband, min: 1, max: 9}")
+    stage.run(lambda job: stage.Act(code=1))
+    asked = [add(x=0.5), retry(0)]
+    assert [(each.until, dict(each.notes)) for each in asked] == [(1, {"round": 0, "bracket": 0})] * 2
+
+
+def test_a_member_that_is_tried_again_begins_anew_and_what_was_replaced_is_not(stage, retry):
+    stage.sweep("", "algorithm={name: pbt, members: 2, interval: 1, max: 3}")
+    stage.run(lambda job: stage.Act(code=1))
+    members = [trial.notes["member"] for trial in stage.trials]
+    assert sorted(members) == [0, 0, 0, 1, 1, 1]
+    oldest, newest = members.index(0), 5 - members[::-1].index(0)
+    with pytest.raises(UsageError, match=f"has a successor in the population already: trial {newest}, which is failed"):
+        retry(oldest)
+    assert queueing.failed(stage.trials, set(FailureClass)) == sorted([newest, 5 - members[::-1].index(1)])
+    again = retry(newest)
+    assert (again.until, dict(again.notes)) == (1, {"member": 0, "generation": 3})
+    stage.run(lambda job: stage.losses(*[1.0] * int(job.env["SWEEPRUN_UNTIL"])))
+    chain = [trial for trial in stage.trials if trial.notes["member"] == 0]
+    assert (chain[-1].number, chain[-1].state, chain[-1].last_step) == (again.number, TrialState.COMPLETE, 3)
 
 
 def test_a_retry_of_a_retry_is_of_the_same_configuration(stage, retry):
@@ -99,7 +128,7 @@ def test_sixteen_who_ask_for_the_same_at_once_get_it_once(stage):
 
     def ask(_):
         try:
-            return queueing.retry(Sweep(stage.directory), 0).number
+            return queueing.retry(sweep := Sweep(stage.directory), Plan.load(sweep), 0).number
         except UsageError:
             return None
 
