@@ -16,6 +16,7 @@ from sweeprun.trials import Trial, TrialState
 
 _ENOUGH = 3  # trials that must have come as far as a step for losses to be compared there
 _SHARE_DIGITS = 2  # of a share of a trial, so that those which stand about equally far are placed together
+_MOST_STEPS = 100  # at which trials are placed
 _FENCE = 1.5  # interquartile ranges beyond the quartiles
 _HUGE = 1e100
 _CUT_SHORT = frozenset({TrialState.PRUNED, TrialState.PAUSED})
@@ -131,12 +132,14 @@ def _levels(trials: Sequence[Trial], objective: Objective, curve_of: CurveOf) ->
     shared = float(far[:_ENOUGH][-1])
     leading = reach >= shared
     levels[leading] = losses[leading] if np.isinf(shared) else _at(trials, losses, leading, shared, curve_of)
-    steps = np.unique(reach[reach < shared])[::-1]
-    for step, column in zip(steps.tolist(), _losses_at(trials, steps, curve_of), strict=True):
-        beyond = (reach > step) & np.isfinite(column) & np.isfinite(levels)
+    steps = _marked(np.unique(reach[reach < shared]))
+    last = shared
+    for step, column in zip(steps[::-1].tolist(), _losses_at(trials, steps, curve_of)[::-1], strict=True):
+        beyond, here = (reach >= last) & np.isfinite(column) & np.isfinite(levels), (reach >= step) & (reach < last)
         if beyond.any():
-            here = reach == step
-            levels[here] = _expected(*map(_measurable, (column[here], column[beyond], levels[beyond])))
+            known = (column[here], column[beyond], levels[beyond])
+            levels[here] = _expected(*(np.clip(each, -_HUGE, _HUGE) for each in known))
+        last = step
     return levels
 
 
@@ -169,6 +172,13 @@ def _those(trials: Sequence[Trial], chosen: Flags) -> list[Trial]:
     return [trials[i] for i in np.flatnonzero(chosen).tolist()]
 
 
+def _marked(steps: Floats) -> Floats:
+    """At most so many of the steps, ascending, the first among them: what lies between two counts as at the lower."""
+    if len(steps) <= _MOST_STEPS:
+        return steps
+    return np.asarray(steps[np.linspace(0, len(steps) - 1, _MOST_STEPS).astype(np.int64)])
+
+
 def _losses_at(trials: Sequence[Trial], steps: Floats, curve_of: CurveOf) -> Floats:
     """The lowest loss of each of n trials until each of k steps, (k, n); NaN where it had reported none."""
     table = np.full((len(steps), len(trials)), np.nan)
@@ -183,17 +193,25 @@ def _expected(losses: Floats, early: Floats, late: Floats) -> Floats:
     """The level (k,) that answers to each of `losses` (k,), from n trials that had the losses `early` (n,) and came to
     the levels `late` (n,), all finite.
 
-    It is the least squares fit to `late` among all functions of `early` that do not fall, level for level where early
-    and late order alike, the mean where early losses say nothing; beyond `early` it goes on with the slope of the
-    least squares line, if that rises. A level far above the others counts as one at the upper fence of Tukey.
+    It is the least squares fit to `late` among all functions of `early` that do not fall: level for level where early
+    and late order alike, the mean where early losses say nothing. Beyond `early` it goes on with the slope of the
+    least squares line; above, where there are those that nobody gave a chance to show more, it is the worst level
+    at least once it is as far above as `early` is wide. Tukey's fences bound it: below it stays at the lower one, above
+    it comes ever closer to as far beyond the upper one as that is from the lower.
     """
     from scipy.optimize import isotonic_regression
 
     low, high = np.quantile(late, (0.25, 0.75))
-    late = np.minimum(late, high + _FENCE * (high - low))
+    low, high = low - _FENCE * (high - low), high + _FENCE * (high - low)
+    late = np.minimum(late, high)
     known, group, counts = np.unique(early, return_inverse=True, return_counts=True)
     levels = isotonic_regression(np.bincount(group, late) / counts, weights=counts).x
     spread = early - early.mean()
-    slope = max(0.0, float(spread @ late / (spread @ spread))) if len(known) > 1 else 1.0
-    beyond = np.minimum(losses - known[0], 0.0) + np.maximum(losses - known[-1], 0.0)
-    return np.asarray(np.interp(losses, known, levels) + slope * beyond)
+    variance = float(spread @ spread)
+    slope = max(0.0, float(spread @ late) / variance) if variance > 0 else 1.0
+    above, below = np.maximum(losses - known[-1], 0.0), np.maximum(known[0] - losses, 0.0)
+    share = np.clip(above / (known[-1] - known[0]), 0.0, 1.0) if variance > 0 else np.sign(above)
+    inside = np.interp(losses, known, levels)
+    fallen = np.maximum(inside + slope * above, inside + share * (late.max() - levels[-1]))
+    excess, room = np.maximum(fallen - high, 0.0), max(high - low, np.finfo(float).tiny)
+    return np.asarray(np.maximum(np.minimum(fallen, high) - slope * below, low) + room * (excess / (excess + room)))

@@ -168,12 +168,14 @@ class History:
         return np.sort(np.concatenate([levels, np.array(underway, dtype=np.float64)]))
 
     def arrival(self, trial: Trial, metric: Objective, step: int, best: bool) -> float | None:
-        """The loss with which the trial first came to `step`, or went beyond (`best`: the lowest until then); where it
-        has come so far and reported none since, the last one before. None where it has not come so far, or diverged."""
+        """The loss of a trial that has come to `step`: of its last report at or before it, the first one of that step
+        (`best`: the lowest until then), or where there is none before, of the first one beyond. None where it has not
+        come so far, or diverged before."""
         curve = self.curve(trial, metric)
-        index = int(np.searchsorted(curve.steps, step))
-        if index == len(curve.steps):
-            return curve.at(step, best) if trial.last_step >= step and not curve.diverged else None
+        stands = trial.last_step >= step and trial.state is not TrialState.RUNNING and not curve.diverged
+        if not len(curve.steps) or not (curve.steps[-1] >= step or stands):
+            return None
+        index = max(int(np.searchsorted(curve.steps, step, side="right")) - 1, 0)
         reached = int(curve.steps[index])
         value = trial.curve.firsts.get(metric.name, {}).get(reached)
         loss = float(curve.losses[index]) if value is None else metric.loss(value)

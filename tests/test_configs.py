@@ -13,7 +13,7 @@ import pytest
 
 from sweeprun.registry import load
 from sweeprun.run.command import arguments
-from sweeprun.run.plan import settled
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 
 ROOT = Path(__file__).parents[1]

@@ -29,15 +29,19 @@ from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import ExitCode
 from sweeprun.registry import name_of
 from sweeprun.run import command
-from sweeprun.run.plan import Plan, auto_choice
+from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import rehearse
+from sweeprun.run.settling import auto_choice, first_rung, settled
 from sweeprun.samplers._members import PopulationSampler
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.trials import Json, Trial, TrialState
 
-_LENGTH = re.compile(r"(n|nb|num|max|total|train|training|num_train|max_train)?_?(epochs?|iterations|iters|steps)")
+_LENGTH = re.compile(  # not n_steps, which reinforcement learning counts in a rollout
+    r"((n|nb|num|max|total|train|training|num_train|max_train)_?)?epochs?"
+    r"|((max|total|train|training|num_train|max_train)_?)?(steps|iterations|iters)"
+)
 _LOOKED_AT = 500  # configurations, a tenth of a second or so
 
 
@@ -54,7 +58,7 @@ def check(
     spec = SweepFile.load(file, overrides or ())
     if metrics is not None:
         raise typer.Exit(_read(spec, Readout.of(Plan.of(spec).reporting, metrics), as_json))
-    plan = Plan.of(spec, earlier_sweeps(spec, root_of(spec, root)))
+    plan = Plan.of(settled(spec), earlier_sweeps(spec, root_of(spec, root)))
     warnings = [
         *map(str, unsupported(spec)),
         *_uncomputable(plan.space),
@@ -127,7 +131,7 @@ def _unequal(spec: SweepFile, plan: Plan) -> list[str]:
     ladder = getattr(pruner, "ladder", None)
     if ladder is None or ladder.length is not None or plan.fidelity is not None:
         return []
-    names = (each.name for each in plan.space.declarations)
+    names = (parameter.name for parameter in plan.space.parameters)
     length = next((name for name in names if _LENGTH.fullmatch(name.rpartition(".")[2].lower())), None)
     if length is None:
         return []
@@ -192,6 +196,8 @@ def _lines(spec: SweepFile, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "computed", f"{metric.name} = {metric.expr}"
     yield "algorithm", _algorithm(spec)
     yield "pruner", _pruner(spec, plan)
+    if (first := first_rung(spec, settled(spec))) is not None:
+        yield "rungs", first
     yield "budget", _budget(spec, plan)
     for given in plan.given:
         yield "first", from_where(given.notes)

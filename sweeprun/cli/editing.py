@@ -15,6 +15,7 @@ from sweeprun.errors import SweepFileError
 from sweeprun.run.editing import check_comparable
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import rehearse
+from sweeprun.run.settling import as_chosen
 from sweeprun.space import Space
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.liveness import Lease, Observer
@@ -31,11 +32,6 @@ def taken(sweep: Sweep) -> SweepFile:
     """The file that the sweep took last, without what `resume --trials` has changed since."""
     files = [change["resolved"] for change in sweep.edits if "resolved" in change]
     return SweepFile.model_validate(files[-1] if files else sweep.manifest["resolved"])
-
-
-def as_chosen(file: SweepFile, was: SweepFile) -> SweepFile:
-    """`file`, in which `auto` is what it chose for `was`."""
-    return file.model_copy(update={"algorithm": was.algorithm}) if file.algorithm.name == "auto" else file
 
 
 def edit(sweep: Sweep, file: Path, overrides: Sequence[str]) -> None:

@@ -25,8 +25,9 @@ from sweeprun.cli.options import Events, File, Gpus, Overrides, Require, SlotLim
 from sweeprun.cli.view import say
 from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import SweepExists
-from sweeprun.run.plan import Plan, auto_choice, settled
+from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import rehearse
+from sweeprun.run.settling import as_chosen, auto_choice, first_rung, settled
 from sweeprun.spec.sweepfile import SweepFile, unsupported
 from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.layout import Layout
@@ -103,6 +104,8 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
         say(f"{driving.shown(sweep)}: created; join or go on later with: sweeprun resume {driving.shown(sweep)}")
         if spec.algorithm.name == "auto":
             say(f"algorithm: auto chose {auto_choice(spec).why}")
+        if (first := first_rung(spec, chosen)) is not None:
+            say(f"rungs: {first}")
         for text in said_of_earlier(Plan.of(chosen, known)):
             say(f"warm start: {text}")
     return sweep
@@ -111,7 +114,7 @@ def sweep_of(spec: SweepFile, file: Path, root: Path, overrides: Sequence[str] =
 def _check_unchanged(sweep: Sweep, spec: SweepFile, file: str) -> None:
     """The file may be as the sweep took it last, or as the sweep is now, which `resume --trials` may have changed."""
     was = editing.current(sweep)
-    now = editing.as_chosen(spec, was)
+    now = as_chosen(spec, was)
     changed = changes(was, now)
     if not changed or not changes(editing.taken(sweep), now):
         return

@@ -170,8 +170,10 @@ class Halving:
     def standing(self, trial: Trial, step: int) -> str:
         """Where the trial stands among those that came to its rung, which is at `step`."""
         loss = self.loss(trial, step)
+        if loss is None:  # the run is over, and had no report to make at this step
+            loss = self.history.curve(trial, self.metric).at(step, self.best)
         if loss is None:
-            return f"no {self.metric.name} was reported at step {step}"
+            return f"no {self.metric.name} was reported until step {step}"
         n_others, n_better = self.others(trial, step, loss)
         place = f"number {1 + n_better} of {n_others + 1}"
         return f"{self.metric.name} {self.metric.value(loss):.6g} at step {step} is {place} there"

@@ -83,7 +83,7 @@ class HyperbandPruner(Promoter):
 
 
 def _bracket(trial: Trial) -> Bracket | None:
-    """The bracket that is noted on a trial; None where it was begun without one, by hand."""
+    """The bracket that is noted on a trial; None where it was begun without one."""
     match trial.notes:
         case {"round": int(round_), "bracket": int(rung)}:
             return Bracket(round_, rung)

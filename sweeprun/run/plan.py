@@ -15,15 +15,15 @@ from sweeprun.errors import SweepFileError
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners._rungs import length_of, with_first
+from sweeprun.pruners._rungs import length_of
 from sweeprun.pruners.base import Demotion, Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.fidelity import Fidelity
 from sweeprun.run.keeping import Keep
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
+from sweeprun.run.settling import algorithm
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
-from sweeprun.samplers import auto
 from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
@@ -83,7 +83,7 @@ class Plan:
     def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
-        sampler: Sampler = _loaded(file, "algorithm", _algorithm(file))
+        sampler: Sampler = _loaded(file, "algorithm", algorithm(file))
         pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
         _check_length(file, getattr(pruner, "length", None))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
@@ -152,25 +152,6 @@ class Plan:
         return suggestion and staged(suggestion, self.pruner, history)
 
 
-def auto_choice(file: SweepFile) -> auto.Choice:
-    """What `algorithm: auto` stands for in this file, and why."""
-    earlier = bool(file.warm_start.from_)
-    return auto.choose(file.space, file.budget.trials, len(file.objectives), earlier)
-
-
-def settled(file: SweepFile) -> SweepFile:
-    """`file` with what it leaves open decided: once, when a sweep is created."""
-    return file.model_copy(update={"algorithm": _algorithm(file)})
-
-
-def _algorithm(file: SweepFile) -> Named:
-    """What `algorithm: auto` chooses."""
-    if file.algorithm.name != "auto":
-        return file.algorithm
-    choice = auto_choice(file)
-    return Named(name=choice.name, **{**_time(file, choice.name), **file.algorithm.options})
-
-
 def _pruner(file: SweepFile) -> Named:
     """Where a parameter is raised its values are the rungs; where the program does not continue from its checkpoint,
     asha pauses nobody."""
@@ -196,13 +177,6 @@ def _check_length(file: SweepFile, length: str | None) -> None:
             length_of(file.space.sample(np.random.default_rng(i)), length)
     except SweepFileError as error:
         raise file.placed(error, "pruner", "length") from None
-
-
-def _time(file: SweepFile, algorithm: str) -> dict[str, float]:
-    """The option that tells the gp how much time there is, where that alone is the budget."""
-    if algorithm != "gp" or file.budget.trials is not None or file.budget.wall is None:
-        return {}
-    return {"seconds": file.budget.wall}
 
 
 def _resources(file: SweepFile) -> Resources:
@@ -237,7 +211,6 @@ def _check_population(file: SweepFile, members: int, n_given: int) -> None:
 def _loaded(file: SweepFile, key: str, named: Named) -> Any:
     kind: registry.Kind = "pruner" if key == "pruner" else "sampler"
     try:
-        options = with_first(named.name, named.options, (parameter.name for parameter in file.space.parameters))
-        return registry.load(kind, named.name, options, file.seed, file.budget.trials)
+        return registry.load(kind, named.name, named.options, file.seed, file.budget.trials)
     except SweepFileError as error:
         raise file.placed(error, key) from None

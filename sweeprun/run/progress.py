@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -174,12 +173,12 @@ class Progress:
 
     def _left_between_reports(self, trial: Trial) -> bool:
         """Whether its next report would have been of a step beyond `until`: as far from the newest as that is from the
-        one before, and anywhere where there is none before."""
-        if trial.until is None or trial.until >= ENDLESS or not self._newest or self._newest[-1] >= trial.until:
+        one before. Who reported nothing in this run has shown nothing."""
+        if trial.until is None or trial.until >= ENDLESS or self._fresh or self._newest[-1] >= trial.until:
             return False
-        if not self._says_steps and not self._fresh:  # each row is a step
+        if not self._says_steps or self.reporting.counts_each_run:  # each row is a step
             return False
-        before, newest = (-math.inf, *self._newest)[-2:]
+        before, newest = (self._from_step, *self._newest)[-2:]
         return newest + (newest - before) > trial.until
 
     def _finished(self, reported: int | None, values: Mapping[str, float]) -> int:

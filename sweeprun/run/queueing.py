@@ -28,7 +28,7 @@ def retry(sweep: Sweep, plan: Plan, number: int) -> Trial:
     def again(trials: Sequence[Trial]) -> Trial:
         check_retry(trials, number)
         before, start = trials[number], Start(None)
-        if isinstance(plan.pruner, Promoter):
+        if isinstance(plan.pruner, Promoter) and before.state is not TrialState.COMPLETE:  # that one went to its end
             start = plan.pruner.again(before, plan.history(trials))
         return Trial(
             number=len(trials),
@@ -86,7 +86,9 @@ def add(sweep: Sweep, plan: Plan, given: Mapping[str, Json]) -> Trial:
 
     def new(trials: Sequence[Trial]) -> Trial:
         number, history = len(trials), plan.history(trials)
-        suggestion = staged(Suggestion(_untried(sweep, plan, given, history)), plan.pruner, history)
+        suggestion = Suggestion(_untried(sweep, plan, given, history))
+        if not plan.is_population:  # whose members are those that it has begun itself
+            suggestion = staged(suggestion, plan.pruner, history)
         return Trial(
             number=number,
             uid=uuid.uuid4().hex,

@@ -9,7 +9,8 @@ from pathlib import Path
 from sweeprun import __version__
 from sweeprun.executors.simulated import Clock, SimulatedExecutor, Training
 from sweeprun.run.joining import this_process
-from sweeprun.run.plan import Plan, settled
+from sweeprun.run.plan import Plan
+from sweeprun.run.settling import settled
 from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness

@@ -201,12 +201,15 @@ class Population:
 
     def _compared_at(self, member: Member) -> int | None:
         """The last ready point of its newest segment to which enough members came: half of them, and as many as it
-        takes for one of them to be the worst share, or all that are not hopeless. None where there is none, as after a
-        copy."""
-        n_able = self.rules.members - sum(map(self._hopeless, self.members))
-        enough = min(max(math.ceil(self.rules.members / 2), math.ceil(1 / self.rules.quantile)), n_able)
-        points = self.rules.ready_points(member.newest.from_step, member.step)
-        return next((point for point in points if np.sum(~np.isnan(self._results_at(point))) >= enough), None)
+        takes for one of them to be the worst share, or all that there are: who has ended before comes no more. None
+        where there is none, as after a copy."""
+        wanted = max(math.ceil(self.rules.members / 2), math.ceil(1 / self.rules.quantile))
+        ended = np.array([each.newest.state.final for each in self.members])
+        for point in self.rules.ready_points(member.newest.from_step, member.step):
+            known = ~np.isnan(self._results_at(point))
+            if known.sum() >= min(wanted, self.rules.members - np.sum(ended & ~known)):
+                return point
+        return None
 
     def _results_at(self, point: int) -> Floats:
         return np.array([self.result_at(member, point) for member in self.members])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sweeprun import cli, processes
-from sweeprun.run.plan import settled
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness, records, runs
 from sweeprun.store.sweep import Sweep

@@ -12,6 +12,8 @@ import pytest
 
 from sweeprun.history import History
 from sweeprun.run.plan import Plan
+from sweeprun.run.settling import as_chosen, settled
+from sweeprun.spec.sweepfile import SweepFile
 
 Command = Callable[..., Any]
 SOURCE = """
@@ -348,6 +350,21 @@ def test_a_plan_leaves_nothing_behind(write: Command, sweeprun: Command, tmp_pat
     assert "TMPDIR" in done.err
 
 
+def test_a_first_rung_that_is_later_for_a_warmup_is_said_and_stays_when_the_space_changes(
+    write: Command, sweeprun: Command
+) -> None:
+    text = "command: python -c 0\nmetric: loss\npruner: {name: asha, max: 81}\nbudget: 1\nname: s\nparameters: {x: [1, 2]"
+    plain, warm = f"{text}}}\n", f"{text}, warmup: {{min: 0, max: 9}}}}\n"
+    line = "rungs the first one is at 8, a tenth of a training, as a warmup is searched"
+    assert line in said(sweeprun("check", write(warm)))
+    was = settled(SweepFile.load(write(warm)))
+    assert was.pruner.options["min"] == 8
+    assert line not in said(sweeprun("check", write(plain)))
+    assert as_chosen(SweepFile.load(write(plain)), was).pruner == was.pruner
+    assert "min" not in as_chosen(SweepFile.load(write(plain.replace("max: 81", "max: 90"))), was).pruner.options
+    assert as_chosen(SweepFile.load(write(warm)), settled(SweepFile.load(write(plain)))).pruner.options == {"max": 81}
+
+
 @pytest.mark.parametrize(
     ("parameter", "more", "who"),
     [
@@ -355,6 +372,7 @@ def test_a_plan_leaves_nothing_behind(write: Command, sweeprun: Command, tmp_pat
         ("train.max_steps", "algorithm: {name: bohb, max: 81}", "bohb"),
         ("epochs", "pruner: {name: asha, length: epochs}", None),
         ("warmup_steps", "pruner: {name: asha, max: 81}", None),
+        ("n_steps", "pruner: {name: asha, max: 81}", None),
         ("epochs", "pruner: median", None),
     ],
 )
@@ -363,6 +381,8 @@ def test_who_searches_the_length_of_trainings_is_told_to_compare_shares_of_it(
 ) -> None:
     text = f"command: python train.py ${{args}}\nmetric: loss\nparameters: {{{parameter}: {{min: 9, max: 81}}}}\n"
     *_, warnings = sweeprun("check", write(text + more)).err.partition("warning: ")
+    fixed = text.replace("{min: 9, max: 81}", "30").replace("parameters: {", "parameters: {x: [1, 2], ")
+    assert "is searched" not in sweeprun("check", write(fixed + more.replace("length: epochs", "max: 30"))).err
     said = f"{parameter} is searched, and {who} compares trials of all lengths at the same steps"
     assert warnings.startswith(said) if who else warnings == ""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from sweeprun.run.plan import settled
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial, TrialState

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeprun.run.plan import settled
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Trial

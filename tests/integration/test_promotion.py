@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeprun.run.plan import settled
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import durable
 from sweeprun.store.sweep import Sweep

@@ -19,7 +19,8 @@ import pytest
 from sweeprun import processes
 from sweeprun.executors.base import Ended, Event, Executor, Job, Lease, NoRoom, SpawnFailed, Started
 from sweeprun.run.events import Event as Told
-from sweeprun.run.plan import Plan, settled
+from sweeprun.run.plan import Plan
+from sweeprun.run.settling import settled
 from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness, records

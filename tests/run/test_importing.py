@@ -14,7 +14,8 @@ from sweeprun.history import History
 from sweeprun.run.budget import Budget
 from sweeprun.run.earlier import Result
 from sweeprun.run.importing import Imported, bring_in
-from sweeprun.run.plan import Plan, settled
+from sweeprun.run.plan import Plan
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import durable, records
 from sweeprun.store.liveness import Lease, Observer

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sweeprun.errors import SweepFileError
-from sweeprun.run.plan import Plan, settled
+from sweeprun.run.plan import Plan
+from sweeprun.run.settling import settled
 from sweeprun.spec.sweepfile import SweepFile
 
 PATH = Path("sweep.yaml")

@@ -100,6 +100,11 @@ def test_who_leaves_before_it_was_to_leave_has_come_as_far_as_it_said():
     assert left_by_itself(every(2, to=4), until=9) == 4
     assert left_by_itself([{"loss": 1.0}], until=3) == 1  # each line is a step
     assert left_by_itself([], until=3) == 0
+    assert left_by_itself(every(1, to=1), until=81) == 1  # once in its life, or about to stop by itself
+    counted = Source("wandb"), "_step"
+    assert left_by_itself([{"_step": 1, "loss": 1.0}], until=3, source=counted[0], step=counted[1]) == 1
+    told = reached(every(1, to=4000))
+    assert left_by_itself([], until=4003, trial=told) == 4000
 
 
 def copy_at(step):

@@ -73,6 +73,19 @@ def test_what_is_asked_for_has_a_place_in_a_bracket(stage, add, retry):
     assert [(each.until, dict(each.notes)) for each in asked] == [(1, {"round": 0, "bracket": 0})] * 2
 
 
+def test_what_went_to_its_end_goes_there_again(stage, retry):
+    stage.sweep("budget: 1", "pruner={name: asha, rungs: [1]}")
+    list(stage.worker(lambda job: stage.losses(1.0)).work())
+    assert stage.states == ["complete"]
+    assert retry(0).until is None
+
+
+def test_what_is_added_to_a_population_is_none_of_its_members(stage, add):
+    stage.sweep("", "algorithm={name: pbt, members: 2, interval: 1, max: 3}")
+    added = add(x=0.5)
+    assert (added.until, dict(added.notes)) == (None, {})
+
+
 def test_a_member_that_is_tried_again_begins_anew_and_what_was_replaced_is_not(stage, retry):
     stage.sweep("", "algorithm={name: pbt, members: 2, interval: 1, max: 3}")
     stage.run(lambda job: stage.Act(code=1))

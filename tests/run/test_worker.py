@@ -358,7 +358,7 @@ def test_the_wall_ends_running_trials_which_wait(stage):
 def test_a_grid_ends_when_every_configuration_has_been_tried(stage):
     text = "parameters: {x: [1, 2], y: [a, b, c]}\nalgorithm: grid"
     stage.directory.parent.mkdir()
-    from sweeprun.run.plan import settled
+    from sweeprun.run.settling import settled
     from sweeprun.spec.sweepfile import SweepFile
 
     source = f'command: [program, "${{args}}"]\nmetric: loss\n{text}\n'

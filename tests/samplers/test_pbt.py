@@ -85,6 +85,31 @@ def test_who_has_begun_as_a_copy_is_not_compared_by_what_its_member_gave_up(make
     )
 
 
+def test_who_ended_before_keeps_nobody_from_being_compared(make_history: MakeHistory) -> None:
+    ended = member(0, 2.0, 1.9, state=TrialState.COMPLETE)
+    others = [member(1, 1.0, 1.0, 1.0, 1.0, state=RUNNING), member(2, 2.0, 2.0, 2.0, 2.0, state=RUNNING)]
+    sampler = PBTSampler(members=4, interval=10, max=60)
+    history = make_history([ended, *others, member(3, 1.5, 1.5, 99.0, 999.0)])
+    assert sampler.promotion(history) == Demotion(
+        3, "loss 999 at step 40 is number 3 of 3; the worst one begins again from what better ones have saved"
+    )
+
+
+def test_a_metric_that_is_reported_between_ready_points_counts_as_it_was_before_them(
+    make_history: MakeHistory,
+) -> None:
+    def at_fives(number: int, *losses: float, **rest: Any) -> Trial:
+        steps = tuple(range(5, 5 * len(losses) + 1, 5))
+        return replace(member(number, until=9, **rest), curve=Curve(steps, {"loss": losses}), last_step=steps[-1])
+
+    ahead = [at_fives(number, 7.5, 5.0, state=RUNNING) for number in (1, 2, 3)]
+    sampler = PBTSampler(members=4, interval=9, max=36)
+    stands = replace(at_fives(0, 7.0), last_step=9)
+    assert sampler.promotion(make_history([stands, *ahead])) == Promotion(
+        0, 18, "loss 7 at step 9 is number 1 of 4; it goes on to step 18"
+    )
+
+
 def test_a_copy_from_further_on_is_better_where_its_member_never_was(make_history: MakeHistory) -> None:
     failed = replace(member(0, state=TrialState.FAILED), until=10)
     copy = replace(
