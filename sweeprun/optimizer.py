@@ -18,6 +18,7 @@ from sweeprun.pruners._rungs import with_first
 from sweeprun.pruners.base import AFTER, Action, Demotion, Promoter, Pruner, Verdict, staged
 from sweeprun.reported import Reported
 from sweeprun.samplers import auto
+from sweeprun.samplers._members import PopulationSampler
 from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space, filled
 from sweeprun.spec.search import Search
@@ -76,7 +77,8 @@ class Optimizer:
         own = own_pruner(self._sampler, registry.name_of(self._sampler), beside)
         self._pruner = own or (pruner if isinstance(pruner, Pruner) else _pruner(search, space))
         self._objectives, self._seed = search.objectives, search.seed
-        self._budget = None if hasattr(self._sampler, "members") else search.budget  # a population has its members
+        is_population = isinstance(self._sampler, PopulationSampler)
+        self._budget = None if is_population else search.budget  # a population has its members
         self._tracked = _tracked(self._objectives, self._pruner)
         self._history = History(space, self._objectives, (), length=getattr(self._pruner, "length", None))
         self._trials: list[Trial] = []

@@ -12,6 +12,7 @@ from sweeprun.launch.slots import room
 from sweeprun.run.course import Course
 from sweeprun.run.forecast import Forecast, Rung, Simulated, forecast
 from sweeprun.run.plan import Plan
+from sweeprun.samplers._members import PopulationSampler
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.trials import Json
 
@@ -68,8 +69,8 @@ class Costs:
             end = f"until {ends} ends it" if ends else "until it is stopped"
             return f"as many as there are {end}" + (f"; what follows is one round, of {known.n}" if known.n else "")
         unless = f", unless {ends} ends it before" if ends else ""
-        if self.plan.is_population:
-            rules = self.plan.sampler.rules  # type: ignore[attr-defined]
+        if isinstance(self.plan.sampler, PopulationSampler):
+            rules = self.plan.sampler.rules
             return f"{known.trials} members x {len(rules.stops)} generations, to step {rules.max}{unless}"
         if known.size is None:
             return f"{known.trials}, the budget{unless}"

@@ -11,6 +11,7 @@ from sweeprun.errors import SpaceError, StoreError
 from sweeprun.run.course import METRIC, Course
 from sweeprun.run.plan import Plan
 from sweeprun.run.simulation import Simulation
+from sweeprun.samplers._members import PopulationSampler
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import durable
 from sweeprun.trials import Json, Trial
@@ -77,7 +78,7 @@ class Forecast:
 def forecast(file: SweepFile, plan: Plan, slots: int) -> Forecast:
     """Simulates the sweep on so many slots where its trials are judged at rungs. Raises StoreError where no temporary
     directory can be written."""
-    size, members = _size(plan), getattr(plan.sampler, "members", None)
+    size, members = _size(plan), plan.sampler.members if isinstance(plan.sampler, PopulationSampler) else None
     limits = [n for n in (plan.budget.trials, size) if n is not None] if members is None else [members]
     known = Forecast(size, min(limits, default=None), Course.of(plan, file.resumes), None)
     if known.course is None:

@@ -24,6 +24,7 @@ from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
 from sweeprun.run.settling import algorithm
 from sweeprun.run.warm_start import Given, all_given, history_of, next_given
+from sweeprun.samplers._members import PopulationSampler
 from sweeprun.samplers.base import Sampler, own_pruner
 from sweeprun.space import Space
 from sweeprun.spec.sections import Named
@@ -87,7 +88,8 @@ class Plan:
         pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
         _check_length(file, getattr(pruner, "length", None))
         resolved, metric = file.resolved(), getattr(pruner, "metric", None)
-        limits, members = budget.Budget.of(resolved["budget"], forgiven), getattr(sampler, "members", None)
+        limits = budget.Budget.of(resolved["budget"], forgiven)
+        members = sampler.members if isinstance(sampler, PopulationSampler) else None
         if members is not None:
             _check_population(file, members, len(given))
             limits = replace(limits, trials=None)  # how many trials it has follows from how far its members go
@@ -130,7 +132,7 @@ class Plan:
     @property
     def is_population(self) -> bool:
         """Whether the algorithm trains members, and new trials are what comes of them."""
-        return hasattr(self.sampler, "members")
+        return isinstance(self.sampler, PopulationSampler)
 
     @property
     def brings_pruner(self) -> bool:

@@ -23,7 +23,8 @@ class PBTSampler(PopulationSampler):
     Every `interval` steps a trial is paused. It goes on, unless it is among the worst `quantile`: then it is pruned,
     and a new trial begins with a copy of the checkpoint of one of the best, with its parameters perturbed. So the
     program has to save at each step and to go on from what it finds. Trials are compared at equal steps: where one is
-    ahead, at the last step at which half of the members have been. A copy is taken of a trial that stands still: the
+    ahead, at the last step at which half of the members have been, and enough for one to be the worst `quantile`: four
+    of a quarter. A copy is taken of a trial that stands still: the
     new one waits until one of the best is ready. With fewer slots than members who is furthest behind goes on first. A
     member of which three trials in a row fail or become NaN is not begun again.
 

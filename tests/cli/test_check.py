@@ -353,7 +353,7 @@ def test_a_plan_leaves_nothing_behind(write: Command, sweeprun: Command, tmp_pat
 def test_a_first_rung_that_is_later_for_a_warmup_is_said_and_stays_when_the_space_changes(
     write: Command, sweeprun: Command
 ) -> None:
-    text = "command: python -c 0\nmetric: loss\npruner: {name: asha, max: 81}\nbudget: 1\nname: s\nparameters: {x: [1, 2]"
+    text = "command: python -c 0\nmetric: loss\npruner: {name: asha, max: 81}\nbudget: 1\nparameters: {x: [1, 2]"
     plain, warm = f"{text}}}\n", f"{text}, warmup: {{min: 0, max: 9}}}}\n"
     line = "rungs the first one is at 8, a tenth of a training, as a warmup is searched"
     assert line in said(sweeprun("check", write(warm)))
