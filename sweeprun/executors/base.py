@@ -20,7 +20,7 @@ class Job:
 
     `env` is the whole environment; it holds SWEEPRUN_TRIAL_UID = `uid` and what `lease.env` says. The program's
     stdout.log and stderr.log and, at its end, exit.json are written into `run_dir`, which exists. `stop_signal` is what
-    asks the program to end.
+    asks the program to end. `preload`: see launch.events.Order.
     """
 
     trial: int
@@ -31,6 +31,7 @@ class Job:
     run_dir: Path
     lease: Lease
     stop_signal: int = signal.SIGTERM
+    preload: tuple[str, ...] | None = None
 
 
 class Executor(ABC):

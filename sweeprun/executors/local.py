@@ -31,9 +31,8 @@ class LocalExecutor(Executor):
     def start(self, job: Job) -> None:
         self._leases[job.trial] = job.lease
         self._slots.assign(job.lease, job.trial)
-        self._launcher.spawn(
-            Order(job.trial, job.uid, job.argv, job.env, job.cwd, job.run_dir, job.lease.fds, job.stop_signal)
-        )
+        fds, how = job.lease.fds, (job.stop_signal, job.preload)
+        self._launcher.spawn(Order(job.trial, job.uid, job.argv, job.env, job.cwd, job.run_dir, fds, *how))
 
     def stop(self, trial: int, grace_s: float) -> None:
         self._launcher.stop(trial, grace_s)

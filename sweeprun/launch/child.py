@@ -60,8 +60,9 @@ def keep_only(fds: Collection[int]) -> None:
             os.closerange(fd, fd + 1)  # unlike close, silent about the one that listed the others
 
 
-def _become_trial(order: Message, fds: Sequence[int], writer: int, launcher: int) -> None:
-    """Never returns. A program that is forked without exec takes the place of `_execute`, after the same steps."""
+def settle(order: Message, fds: Sequence[int], writer: int, launcher: int) -> None:
+    """Makes this process, a child of `launcher`, the trial's own: its session, its descriptors, its directory and its
+    streams. Where that cannot be it is said, and the process leaves."""
     doing = "prepare a process"
     try:
         die_with_parent(launcher)
@@ -71,19 +72,29 @@ def _become_trial(order: Message, fds: Sequence[int], writer: int, launcher: int
         os.chdir(order["cwd"])
         doing = f"write the output files in {order['run_dir']}"
         _open_streams(order["run_dir"])
-        doing = f"run {order['argv'][0]!r}"
+    except (OSError, ValueError) as error:
+        refuse(writer, error, doing)
+
+
+def refuse(writer: int, error: OSError | ValueError, doing: str) -> None:
+    """Tells the launcher why there is no program, and leaves. A ValueError is a NUL byte in an argument, or an equals
+    sign in a name."""
+    number, why = (error.errno or errno.EIO, error.strerror) if isinstance(error, OSError) else (errno.EINVAL, error)
+    said = [number, f"cannot {doing}: {why}"[:2000]]
+    os.write(writer, json.dumps(said).encode())  # less than a pipe holds, so this never waits
+    os._exit(127)
+
+
+def _become_trial(order: Message, fds: Sequence[int], writer: int, launcher: int) -> None:
+    """Never returns."""
+    try:
+        settle(order, fds, writer, launcher)
         _default_signals()
         _execute(order, fds)
-    except OSError as error:
-        _refuse(writer, error.errno or errno.EIO, f"cannot {doing}: {error.strerror}")
-    except ValueError as error:  # a NUL byte in an argument, an equals sign in a name
-        _refuse(writer, errno.EINVAL, f"cannot {doing}: {error}")
+    except (OSError, ValueError) as error:
+        refuse(writer, error, f"run {order['argv'][0]!r}")
     finally:
         os._exit(127)
-
-
-def _refuse(writer: int, number: int, message: str) -> None:
-    os.write(writer, json.dumps([number, message[:2000]]).encode())  # less than a pipe holds, so this never waits
 
 
 def _open_streams(run_dir: str) -> None:

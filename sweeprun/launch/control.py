@@ -26,7 +26,10 @@ _EVENTS: Mapping[str, type[Started] | type[SpawnFailed] | type[Ended]] = {
     "spawn_failed": SpawnFailed,
     "ended": Ended,
 }
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from sweeprun.launch.launcher import main; main(int(sys.argv[2]))"
+_BOOT = (
+    "import sys; root, fd = sys.argv[1:]; sys.path.append(root)\n"
+    "from sweeprun.launch.launcher import main; main(int(fd), root)"
+)
 _LAST_WORDS_S = 15.0  # a launcher that leaves takes its grace, and at most so long beyond it
 _LOST_S = 5.0
 
@@ -89,6 +92,7 @@ class Launcher:
                 "cwd": str(order.cwd),
                 "stop_signal": int(order.stop_signal),
                 "run_dir": str(order.run_dir.absolute()),
+                "preload": None if order.preload is None else list(order.preload),
             },
             order.fds,
         )

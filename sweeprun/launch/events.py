@@ -16,7 +16,9 @@ class Order:
     """One process of a trial, to be started. `uid` must be in `env` as SWEEPRUN_TRIAL_UID: leftovers are found by it.
 
     `env` is the whole environment of the program. stdout.log, stderr.log and exit.json go into `run_dir`.
-    `fds` are open descriptors that the program inherits: its leases. `stop_signal` asks it to end.
+    `fds` are open descriptors that the program inherits: its leases. `stop_signal` asks it to end. `preload` are the
+    modules that a Python script is forked with, where that can be; empty: those that scripts before it have imported;
+    None: it is started as a program of its own.
     """
 
     trial: int
@@ -27,15 +29,18 @@ class Order:
     run_dir: Path
     fds: tuple[int, ...] = ()
     stop_signal: int = signal.SIGTERM
+    preload: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The program runs. `start_time` is in clock ticks since boot, as in /proc: with `pid` it names one process."""
+    """The program runs. `start_time` is in clock ticks since boot, as in /proc: with `pid` it names one process. `how`
+    it was started: fork, or exec, with a colon and the reason where a fork was wanted."""
 
     trial: int
     pid: int
     start_time: int
+    how: str = "exec"
 
 
 @dataclass(frozen=True, slots=True)

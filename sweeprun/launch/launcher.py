@@ -21,6 +21,7 @@ from sweeprun.launch.cgroups import oom_kills
 from sweeprun.launch.channel import Channel, Message
 from sweeprun.launch.child import fork_task, fork_trial, refusal
 from sweeprun.launch.exits import exit_record, write_exit_file
+from sweeprun.launch.forking import Forks, ForkServer
 from sweeprun.launch.prctl import become_subreaper
 from sweeprun.launch.tree import KILL_AGAIN_S, UNKILLABLE_S, Tree, share_out
 from sweeprun.processes import descendants, send_all
@@ -40,12 +41,15 @@ class _Writing:
 class LauncherProcess:
     """Everything the launcher knows; `run` is its whole life."""
 
-    def __init__(self, channel: Channel):
+    def __init__(self, channel: Channel, root: str):
         self._channel = channel
         self._selector = selectors.DefaultSelector()
         self._trees: list[Tree] = []
         self._given_up: list[Tree] = []  # reported as unkillable; their devices stay leased
         self._writing: dict[int, _Writing] = {}  # by the writer's pid
+        self._forks = Forks(root)
+        self._heard: set[ForkServer] = set()
+        self._early: dict[int, tuple[int, int, float]] = {}  # who died before we heard of their birth, by pid
         self._fence_at, self._fence_grace_s = math.inf, 0.0
         self._leaving = False
 
@@ -53,10 +57,11 @@ class LauncherProcess:
         child_signals = _child_signals()
         self._selector.register(child_signals, selectors.EVENT_READ, functools.partial(self._told, child_signals))
         self._selector.register(self._channel, selectors.EVENT_READ, self._converse)
-        while not (self._leaving and not self._trees and not self._writing):
+        while not (self._leaving and not self._trees and not self._writing and not self._forks.unborn):
             for key, _ in self._selector.select(self._timeout()):
                 key.data()
             self._heed_fence()
+            self._heed_forks()
             self._end_trees()
             self._publish_late()
             self._heed_full_buffer()
@@ -64,7 +69,8 @@ class LauncherProcess:
 
     def _timeout(self) -> float | None:
         due = [tree.due for tree in self._trees] + [writing.deadline for writing in self._writing.values()]
-        left = min(min(due, default=math.inf) - time.monotonic(), self._fence_at - _boot_clock())
+        left = min(min(due, default=math.inf), self._forks.due) - time.monotonic()
+        left = min(left, self._fence_at - _boot_clock())
         return None if left == math.inf else max(0.0, left)
 
     def _heed_fence(self) -> None:
@@ -95,6 +101,8 @@ class LauncherProcess:
                 for tree in self._trees:
                     if tree.trial == message["trial"]:
                         self._stop(tree, message["grace_s"], "stop")
+                if message["trial"] in self._forks.unborn:
+                    self._forks.unborn[message["trial"]].stop = message["grace_s"], "stop"
             case "fence":
                 self._fence_at = math.inf if message["after_s"] is None else _boot_clock() + message["after_s"]
                 self._fence_grace_s = message["grace_s"]
@@ -109,19 +117,64 @@ class LauncherProcess:
         self._reap()  # what has ended by itself was not ended by us, though the news of it is not read yet
         for tree in self._trees:
             self._stop(tree, grace_s, by)
+        for unborn in self._forks.unborn.values():
+            unborn.stop = grace_s, by
 
     def _spawn(self, order: Message, fds: list[int]) -> None:
         try:
             if len(fds) != order["fds"]:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            pid, pipe = fork_trial(order, fds)
+            why = self._forks.fork(order, fds)
+            self._follow_servers()
+            if why is not None:
+                pid, pipe = fork_trial(order, fds)
+                self._grow(order, fds, pid, pipe, f"exec: {why}" if why else "exec")
         except OSError as error:
             _close_all(fds)
             self._say_failed(order["trial"], error.errno or errno.EIO, f"cannot start a process: {error.strerror}")
-            return
-        tree = Tree(order, pid, pipe, fds, time.monotonic(), oom_kills())
+
+    def _grow(self, order: Message, fds: Sequence[int], pid: int, pipe: int, how: str) -> Tree:
+        tree = Tree(order, pid, pipe, fds, time.monotonic(), oom_kills(), how)
         self._trees.append(tree)
         self._selector.register(pipe, selectors.EVENT_READ, functools.partial(self._hear, tree))
+        return tree
+
+    def _follow_servers(self) -> None:
+        """Listens to the servers that are there, and to no other."""
+        for server in self._forks.servers:
+            if server.state == "gone":
+                if server in self._heard:
+                    self._heard.remove(server)
+                    self._selector.unregister(server.number)
+                    server.close()
+            elif server not in self._heard:
+                self._heard.add(server)
+                self._selector.register(server.number, selectors.EVENT_READ, functools.partial(self._bear, server))
+
+    def _bear(self, server: ForkServer) -> None:
+        """Takes in what a fork server says: who was born."""
+        for unborn, pid in self._forks.heed(server):
+            tree = self._grow(unborn.order, unborn.fds, pid, unborn.pipe, "fork")
+            if pid in self._early:
+                self._over(tree, *self._early[pid])
+            elif unborn.stop is not None:
+                self._stop(tree, *unborn.stop)
+
+    def _heed_forks(self) -> None:
+        for unborn in self._forks.lost():
+            unborn.order["preload"] = None
+            if self._leaving:
+                _close_all(unborn.fds)
+                self._say_failed(unborn.order["trial"], errno.EIO, "its fork server has died, and the launcher leaves")
+            else:
+                self._spawn(unborn.order, list(unborn.fds))
+        if not self._forks.unborn:
+            self._early.clear()
+        if self._leaving:
+            self._forks.close()
+        else:
+            self._forks.learn()
+        self._follow_servers()
 
     def _say(self, event: Message) -> None:
         if not self._channel.closed:
@@ -145,7 +198,8 @@ class LauncherProcess:
             os.close(tree.pipe)
             tree.pipe = None
             if not tree.refusal:
-                self._say({"event": "started", "trial": tree.trial, "pid": tree.pid, "start_time": tree.start_time})
+                said = {"trial": tree.trial, "pid": tree.pid, "start_time": tree.start_time, "how": tree.how}
+                self._say({"event": "started", **said})
 
     def _told(self, child_signals: int) -> None:
         os.read(child_signals, 1 << 12)
@@ -154,16 +208,20 @@ class LauncherProcess:
     def _reap(self) -> None:
         leaders = {tree.pid: tree for tree in (*self._trees, *self._given_up) if tree.status is None}
         while (reaped := _wait_for_any()) is not None:
-            pid, status, memory_bytes, cpu_seconds = reaped
+            pid = reaped[0]
             if pid in self._writing:
                 self._publish(pid)
             elif pid in leaders:
-                tree = leaders[pid]
-                while tree.pipe is not None:  # its writer is dead, so this comes to the end of file
-                    self._hear(tree)
-                tree.exited(status, memory_bytes, cpu_seconds, time.monotonic())
-                if tree.refusal:
-                    self._refused(tree)
+                self._over(leaders[pid], *reaped[1:])
+            elif not self._forks.reaped(pid) and self._forks.unborn:
+                self._early[pid] = reaped[1:]
+
+    def _over(self, tree: Tree, status: int, memory_bytes: int, cpu_seconds: float) -> None:
+        while tree.pipe is not None:  # its writer is dead, so this comes to the end of file
+            self._hear(tree)
+        tree.exited(status, memory_bytes, cpu_seconds, time.monotonic())
+        if tree.refusal:
+            self._refused(tree)
 
     def _refused(self, tree: Tree) -> None:
         self._trees.remove(tree)
@@ -174,7 +232,7 @@ class LauncherProcess:
         """Looks at the trees whose time has come, and at those that a process may have left just now."""
         now = time.monotonic()
         if any(tree.due <= now or tree.status is not None for tree in self._trees):
-            shares = share_out([*self._trees, *self._given_up], self._writing)
+            shares = share_out([*self._trees, *self._given_up], self._writing.keys() | self._forks.pids)
             for tree in [tree for tree in self._trees if tree.advance(shares[tree], now)]:
                 self._ended(tree, now)
 
@@ -245,8 +303,9 @@ def _end_strays() -> None:
             pass
 
 
-def main(socket_fd: int) -> None:
-    """The process's entry; its worker's end of the socket pair is the only thing that ties them."""
+def main(socket_fd: int, root: str) -> None:
+    """The process's entry; its worker's end of the socket pair is the only thing that ties them. `root` is where
+    sweeprun lies."""
     for name in _IGNORED:
         signal.signal(signal.Signals[name], signal.SIG_IGN)  # for the worker to act on; schedulers signal everyone
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked SIGCHLD would be inherited
@@ -254,4 +313,4 @@ def main(socket_fd: int) -> None:
         pass
     os.close(spare)
     become_subreaper()
-    LauncherProcess(Channel(socket.socket(fileno=socket_fd))).run()
+    LauncherProcess(Channel(socket.socket(fileno=socket_fd)), root).run()

@@ -21,11 +21,13 @@ class Tree:
     Times are seconds of the monotonic clock.
     """
 
-    def __init__(self, order: Message, pid: int, pipe: int, fds: Sequence[int], now: float, oom_kills: int | None):
+    def __init__(
+        self, order: Message, pid: int, pipe: int, fds: Sequence[int], now: float, oom_kills: int | None, how: str
+    ):
         self.trial, self.uid, self.run_dir = order["trial"], order["uid"], order["run_dir"]
         self.pid, self.fds, self.stop_signal = pid, fds, order["stop_signal"]
         self.start_time = forked.start_time if (forked := process(pid)) else 0
-        self.oom_kills_before = oom_kills
+        self.oom_kills_before, self.how = oom_kills, how
         self.pipe: int | None = pipe  # until the program runs; see child.fork_trial
         self.refusal = b""
         self.sessions = {pid}

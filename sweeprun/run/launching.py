@@ -54,7 +54,8 @@ def prepare(
             "csv": plan.reporting.source.place(files.directory, named),
         }
         runs.write_json(files.command, said)
-    job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease, plan.stop_signal)
+    how = plan.stop_signal, plan.preload
+    job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease, *how)
     reader, stop_request = plan.reporting.reader(files, said), sweep.layout.trial_stop(trial.number)
     return job, Live(trial, progress, reader, files, stop_request, lease, clock, clock)
 

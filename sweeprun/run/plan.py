@@ -32,7 +32,7 @@ from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import earlier
 from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Suggestion, Trial
+from sweeprun.trials import Json, Suggestion, Trial
 
 _N_LOOKED_AT = 32  # configurations
 
@@ -70,6 +70,7 @@ class Plan:
     store_patience_s: float
     keep: Keep
     resources: Resources
+    preload: tuple[str, ...] | None
     n_edits: int
 
     @classmethod
@@ -120,6 +121,7 @@ class Plan:
             store_patience_s=file.store.retry,
             keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, members is not None),
             resources=_resources(file),
+            preload=_preload(file.preload),
             n_edits=n_edits,
         )
 
@@ -179,6 +181,11 @@ def _check_length(file: SweepFile, length: str | None) -> None:
             length_of(file.space.sample(np.random.default_rng(i)), length)
     except SweepFileError as error:
         raise file.placed(error, "pruner", "length") from None
+
+
+def _preload(said: Json) -> tuple[str, ...] | None:
+    """The modules that trials are forked with: none named, those that they import; None: no trial is forked."""
+    return None if said == "none" else () if said == "auto" else tuple(said)
 
 
 def _resources(file: SweepFile) -> Resources:

@@ -214,8 +214,10 @@ class Worker:
                 live = self._live[event.trial]
                 live.forked(self._clock())
                 self._spawning.worked()
-                said = {"pid": event.pid, "run": live.record.run, "devices": list(live.lease.devices)}
+                how, _, why = event.how.partition(": ")
+                said = {"pid": event.pid, "run": live.record.run, "devices": list(live.lease.devices), "how": how}
                 yield Event("trial_started", live.trial, said)
+                yield from self._news.once("preload", f"trials are not forked: {why}" if why else None)
             elif isinstance(event, SpawnFailed):
                 self._not_spawned(self._live.pop(event.trial), event)
             else:

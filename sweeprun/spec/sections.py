@@ -195,5 +195,4 @@ Preload = Annotated[
     Json,
     PlainValidator(_preload),
     WithJsonSchema({"anyOf": [{"enum": ["auto", "none"]}, {"type": "array", "items": {"type": "string"}}]}),
-    Later(("auto", "none")),
 ]

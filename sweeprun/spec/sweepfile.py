@@ -122,7 +122,11 @@ class SweepFile(Language):
     executor: Annotated[str, *one_of("local", "ray", "slurm"), Later(("local",))] = Field(
         default="local", description="What runs the trials."
     )
-    preload: Preload = Field(default="auto", description="Modules that are imported once for all trials.")
+    preload: Preload = Field(
+        default="none",
+        description="Modules that are imported once for all trials, Python scripts that are forked from there; auto:"
+        " those that the first trials import; none: each trial is a program of its own.",
+    )
     lint: Annotated[Lint | None, Later()] = Field(default=None, description="What check does not warn about.")
 
     _notes: tuple[str, ...] = PrivateAttr(())

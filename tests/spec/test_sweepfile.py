@@ -225,7 +225,6 @@ def test_environment_values_are_text():
         ("validate: {top: 5}", "validate"),
         ("phases: [{name: a, trials: 1}]", "phases"),
         ("executor: slurm", "executor"),
-        ("preload: [torch]", "preload"),
         ("lint: {ignore: {a: b}}", "lint"),
     ],
 )
@@ -260,6 +259,7 @@ def test_a_key_whose_machinery_comes_later_is_reported_in_place(line, key):
         "retry: {max: 2, on: [oom]}",
         "executor: local",
         "preload: none",
+        "preload: [torch]",
         "algorithm: {name: grid}",
         "pruner: {name: median, startup: 3}",
     ],
