@@ -115,12 +115,16 @@ class Forks:
             self._next = None
         return born
 
+    def give_up(self) -> None:
+        """Has servers leave that did not bear in time, with what they are about to bear, which is of their session."""
+        late = {each.server for each in self.unborn.values() if each.deadline <= time.monotonic()}
+        for server in late:
+            if server.pid:
+                os.killpg(server.pid, signal.SIGKILL)
+            server.leave("the process from which trials are forked did not answer")
+
     def lost(self) -> list[Unborn]:
-        """Those whose server will not bear them: they have to be started otherwise."""
-        now = time.monotonic()
-        for each in self.unborn.values():
-            if each.deadline <= now:
-                kill(each.server)
+        """Those whose server has left without bearing them: they have to be started otherwise."""
         lost = [each for each in self.unborn.values() if each.server.state == "gone"]
         for each in lost:
             del self.unborn[each.order["trial"]]
@@ -165,13 +169,6 @@ class Forks:
                 server.leave("the launcher leaves")
 
 
-def kill(server: ForkServer) -> None:
-    """With what it is about to bear, which is of its session."""
-    if server.pid:
-        os.killpg(server.pid, signal.SIGKILL)
-    server.leave("the process from which trials are forked did not answer")
-
-
 class ForkServer:
     """One server: from its start to its end. `state` is starting, ready, or gone; `why` it is gone."""
 
@@ -204,9 +201,10 @@ class ForkServer:
         self._send({**{name: order[name] for name in kept}, "script": script, "args": list(args)}, fds)
 
     def heed(self) -> list[Message]:
-        """What was said since the last time: of births. A server that is gone says so by its state."""
+        """What was said since the last time: of births. What was said before it left counts, and nobody is born after:
+        who cannot say so is not."""
         said: list[Message] = []
-        while self.state != "gone":
+        while True:
             try:
                 data = self._socket.recv(MOST_BYTES)
             except BlockingIOError:
@@ -222,8 +220,9 @@ class ForkServer:
                     self.learnt.append(message["imports"])
                     self.heard = time.monotonic()
             elif "ready" in message:
-                self.state = "ready"
-                if not message["ready"]:
+                if message["ready"]:
+                    self.state = "ready" if self.state == "starting" else self.state
+                else:
                     self.leave(message["problem"])
             else:
                 said.append(message)

@@ -126,7 +126,10 @@ def _bear(order: Message, fds: Sequence[int], end: socket.socket, launcher: int,
     if os.fork():
         os._exit(0)
     _await_parent(launcher)
-    end.send(json.dumps({"born": order["trial"], "pid": os.getpid()}).encode())
+    try:
+        end.send(json.dumps({"born": order["trial"], "pid": os.getpid()}).encode())
+    except OSError:  # the launcher does not count on this server any more, and starts the trial otherwise
+        os._exit(127)
     writer, *leases = fds
     kept = [*leases, end.fileno()] if learns else leases
     if not learns:

@@ -161,6 +161,9 @@ class LauncherProcess:
                 self._stop(tree, *unborn.stop)
 
     def _heed_forks(self) -> None:
+        self._forks.give_up()
+        for server in [server for server in self._heard if server.state == "gone"]:
+            self._bear(server)  # who was born before it left
         for unborn in self._forks.lost():
             unborn.order["preload"] = None
             if self._leaving:

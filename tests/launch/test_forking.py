@@ -214,6 +214,20 @@ def test_trials_outlive_the_process_that_forked_them_and_later_ones_are_programs
     assert stage.end(later).code == 0
 
 
+def test_who_does_not_fork_in_time_is_given_up_and_the_trial_is_started_once(stage: Stage, script: Path) -> None:
+    (stage.directory / "born").mkdir()
+    script.write_text(f"import os; open('{stage.directory}/born/' + os.environ['SWEEPRUN_TRIAL_UID'], 'x').close()")
+    forked_before = forked(stage, str(script))
+    stage.end(forked_before)
+    (server,) = [each.pid for each in descendants(stage.launcher.identity[0])]
+    os.kill(server, signal.SIGSTOP)
+    order, event = started(stage, str(script))
+    assert event.how == "exec"
+    assert stage.end(order).code == 0  # twice would be an error
+    assert (stage.directory / "born" / order.uid).exists()
+    assert not stage.alive(server)
+
+
 def test_what_the_first_trials_import_is_there_for_the_next_ones(stage: Stage, script: Path) -> None:
     """But for the user's own files."""
     (script.parent / "own.py").write_text("")
