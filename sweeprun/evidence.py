@@ -14,7 +14,7 @@ from sweeprun.numerics import pareto
 from sweeprun.objective import Objective
 from sweeprun.trials import Trial, TrialState
 
-_ENOUGH = 3  # trials that must have come as far as a step for losses to be compared there
+_ENOUGH = 8  # trials that must have come as far as a step for losses to be compared there
 _SHARE_DIGITS = 2  # of a share of a trial, so that those which stand about equally far are placed together
 _MOST_STEPS = 100  # at which trials are placed
 _FENCE = 1.5  # interquartile ranges beyond the quartiles

@@ -90,40 +90,40 @@ def test_where_few_have_finished_all_are_compared_at_the_step_that_enough_share(
 
 
 def test_early_losses_that_say_nothing_place_nobody(losses: Callable[..., list[float]]) -> None:
-    """Of four the better ones at first were the worse ones in the end."""
-    finished = [complete(1, 40), complete(2, 30), complete(3, 20), complete(4, 10)]
+    """The better eight were at first, the worse they were in the end."""
+    finished = [complete(1 + i, 80 - 10 * i) for i in range(8)]
     found = losses(*finished, (PAUSED, [1.0]), (PAUSED, [3.5]), (PAUSED, [99.0]), (PAUSED, [1e9]))
-    assert found[4:] == [25, 25, 40, 40]  # but who is worse than all that went on was at best as good as the worst
+    assert found[8:] == [45, 45, 80, 80]  # but who is worse than all that went on was at best as good as the worst
 
 
 def test_who_is_furthest_behind_is_placed_by_all_that_went_on(losses: Callable[..., list[float]]) -> None:
-    """Five came to the end, and the two at step 2 are placed by those; at step 1 that makes seven."""
-    finished = [complete(30 + 2 * i, 20 + 2 * i, 10 + 2 * i) for i in range(5)]
+    """Eight came to the end, and the two at step 2 are placed by those; at step 1 that makes ten."""
+    finished = [complete(30 + 2 * i, 20 + 2 * i, 10 + 2 * i) for i in range(8)]
     second = [(PAUSED, [31.0, 25.0]), (PAUSED, [37.0, 23.0])]  # who changed places
     third = [(PAUSED, [x]) for x in (30.0, 34.0, 38.0)]
     found = losses(*finished, *second, *third)
-    assert found[5:7] == [15, 13]
-    assert found[7] == 10
-    assert 13 < found[8] < found[9] <= 18
+    assert found[8:10] == [15, 13]
+    assert found[10] == 10
+    assert 13 < found[11] < found[12] <= 18
 
 
 def test_levels_of_who_is_far_from_all_others_leave_room_to_tell_the_others_apart(
     losses: Callable[..., list[float]],
 ) -> None:
-    plateau = [complete(2.3025851, 1.0), complete(2.3025853, 1.1), complete(2.3025860, 1.2)]
+    plateau = [complete(2.3025851 + 1e-7 * i, 1.0 + 0.1 * i) for i in range(8)]
     far = [(PAUSED, [1.9]), (PAUSED, [2.4]), (PAUSED, [1e6]), (PAUSED, [math.inf])]
     found = losses(*plateau, *far)
-    assert found[:3] == [1.0, 1.1, 1.2]
-    assert 0.8 < found[3] < 1.0
-    assert 1.2 < found[4] <= found[5] <= found[6] < 2.0
+    assert found[:8] == [1.0 + 0.1 * i for i in range(8)]
+    assert 0 < found[8] < 1.0
+    assert 1.7 < found[9] <= found[10] <= found[11] < 4.0
 
 
 def test_trials_that_were_stopped_at_thousands_of_steps_are_placed_at_a_hundred(
     losses: Callable[..., list[float]],
 ) -> None:
-    finished = [complete(*[10.0 + i - step / 1000 for step in range(300)]) for i in range(3)]
+    finished = [complete(*[10.0 + i - step / 1000 for step in range(300)]) for i in range(8)]
     stopped = [(PRUNED, [10.5 - step / 1000 for step in range(n)]) for n in range(1, 300)]
-    levels = losses(*finished, *stopped)[3:]
+    levels = losses(*finished, *stopped)[8:]
     assert all(9.7 < level < 10.7 for level in levels)
 
 
