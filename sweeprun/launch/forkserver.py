@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 LEARNING_S = 10.0  # what a trial imports later was no import at its start
 _PROBE_S = 10
 _MOST_FDS = 253  # SCM_MAX_FD
-
-
 _AT_START: dict[int, Any] = {  # what an interpreter sets by itself
     signal.SIGINT: signal.default_int_handler,
     signal.SIGPIPE: signal.SIG_IGN,
@@ -83,8 +81,8 @@ def _import(modules: Sequence[str], chosen: bool) -> str | None:
 def _unsafe() -> str | None:
     """Why what was imported keeps this process from being forked; None: nothing does."""
     threading = sys.modules.get("threading")
-    others = [] if threading is None else [each.name for each in threading.enumerate()][1:]
-    if others:
+    threads = set() if threading is None else {*threading.enumerate()} - {threading.main_thread()}
+    if others := sorted(thread.name for thread in threads):
         return f"what was imported has started a thread ({', '.join(others)})"
     if any(_target(fd).startswith("/dev/nvidia") for fd in os.listdir("/proc/self/fd")):
         return "what was imported has opened a GPU, which a fork cannot share"

@@ -140,10 +140,11 @@ class LauncherProcess:
         return tree
 
     def _follow_servers(self) -> None:
-        """Listens to the servers that are there, and to no other."""
+        """Listens to the servers that are there, and to no other; of one that has left, who was born before."""
         for server in self._forks.servers:
             if server.state == "gone":
                 if server in self._heard:
+                    self._bear(server)
                     self._heard.remove(server)
                     self._selector.unregister(server.number)
                     server.close()
@@ -162,8 +163,11 @@ class LauncherProcess:
 
     def _heed_forks(self) -> None:
         self._forks.give_up()
-        for server in [server for server in self._heard if server.state == "gone"]:
-            self._bear(server)  # who was born before it left
+        if self._leaving:
+            self._forks.close()
+        else:
+            self._forks.learn()
+        self._follow_servers()
         for unborn in self._forks.lost():
             unborn.order["preload"] = None
             if self._leaving:
@@ -173,11 +177,6 @@ class LauncherProcess:
                 self._spawn(unborn.order, list(unborn.fds))
         if not self._forks.unborn:
             self._early.clear()
-        if self._leaving:
-            self._forks.close()
-        else:
-            self._forks.learn()
-        self._follow_servers()
 
     def _say(self, event: Message) -> None:
         if not self._channel.closed:
