@@ -89,8 +89,8 @@ def _become_trial(order: Message, fds: Sequence[int], writer: int, launcher: int
     """Never returns."""
     try:
         settle(order, fds, writer, launcher)
-        _default_signals()
-        _execute(order, fds)
+        default_signals()
+        execute(order, fds)
     except (OSError, ValueError) as error:
         refuse(writer, error, f"run {order['argv'][0]!r}")
     finally:
@@ -112,14 +112,14 @@ def _open_streams(run_dir: str) -> None:
         os.close(fd)
 
 
-def _default_signals() -> None:
+def default_signals() -> None:
     """Ignored signals and the mask survive exec: the launcher's own, and what its worker was started with."""
     for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _execute(order: Message, fds: Sequence[int]) -> None:
+def execute(order: Message, fds: Sequence[int]) -> None:
     for fd in fds:
         os.set_inheritable(fd, True)
     os.execvpe(order["argv"][0], order["argv"], order["env"])

@@ -69,8 +69,6 @@ class Forks:
         self._root = root
         self._now: ForkServer | None = None
         self._next: ForkServer | None = None
-        self._template: tuple[Message, list[str]] | None = None
-        self._n_servers = 0
         self.servers: list[ForkServer] = []  # all that were started
         self.unborn: dict[int, Unborn] = {}
 
@@ -81,7 +79,8 @@ class Forks:
             return "preload is for Python scripts" if order["preload"] else ""
         interpreter, script, args = parts
         if self._now is None:
-            self._now = self._started(order, interpreter, order["preload"], chosen=bool(order["preload"]))
+            modules = order["preload"]
+            self._now = self._started(shared(order["env"]), order["cwd"], interpreter, modules, chosen=bool(modules))
         server = self._now
         why = server.refuses(order, interpreter)
         if why is not None:
@@ -98,10 +97,10 @@ class Forks:
         self.unborn[order["trial"]] = Unborn(order, fds, reader, server)
         return None
 
-    def _started(self, order: Message, interpreter: list[str], modules: Sequence[str], chosen: bool) -> ForkServer:
-        self._template = {name: order[name] for name in ("env", "cwd")}, interpreter
-        self._n_servers += 1
-        server = ForkServer(order, interpreter, modules, chosen, self._root)
+    def _started(
+        self, env: Message, cwd: str, interpreter: list[str], modules: Sequence[str], chosen: bool
+    ) -> ForkServer:
+        server = ForkServer(env, cwd, interpreter, modules, chosen, self._root)
         self.servers.append(server)
         return server
 
@@ -131,19 +130,17 @@ class Forks:
             os.close(each.pipe)
         return lost
 
-    def learn(self) -> ForkServer | None:
-        """A new server that has what trials were heard to import, where it is time for one."""
-        if self._due() > time.monotonic() or self._now is None or self._template is None:
-            return None
-        order, interpreter = self._template
-        modules = [*self._now.modules, *self._now.learnt]
-        self._now.learnt = []
-        self._next = self._started(order, interpreter, modules, chosen=False)
-        return self._next
+    def learn(self) -> None:
+        """Starts a server that has what trials were heard to import, where it is time for one."""
+        now = self._now
+        if now is None or self._due() > time.monotonic():
+            return
+        modules, now.learnt = [*now.modules, *now.learnt], []
+        self._next = self._started(now.env, now.cwd, now.interpreter, modules, chosen=False)
 
     def _due(self) -> float:
         server = self._now
-        able = server is not None and server.learnt and self._next is None and self._n_servers < _MOST_SERVERS
+        able = server is not None and server.learnt and self._next is None and len(self.servers) < _MOST_SERVERS
         return server.heard + _QUIET_S if able and server is not None else math.inf
 
     @property
@@ -172,8 +169,10 @@ class Forks:
 class ForkServer:
     """One server: from its start to its end. `state` is starting, ready, or gone; `why` it is gone."""
 
-    def __init__(self, order: Message, interpreter: Sequence[str], modules: Sequence[str], chosen: bool, root: str):
-        self.interpreter, self.modules, self.env = list(interpreter), list(modules), shared(order["env"])
+    def __init__(
+        self, env: Message, cwd: str, interpreter: list[str], modules: Sequence[str], chosen: bool, root: str
+    ):
+        self.env, self.cwd, self.interpreter, self.modules = env, cwd, interpreter, list(modules)
         self.state, self.why = "starting", ""
         self.learnt: list[str] = []
         self.heard = time.monotonic()
@@ -181,7 +180,7 @@ class ForkServer:
         self._socket, self.number = ours, ours.fileno()
         ours.setblocking(False)
         with theirs:
-            self.pid = _started(order, self.interpreter, self.env, theirs.fileno(), root)
+            self.pid = _started(interpreter, env, cwd, theirs.fileno(), root)
         self._send({"modules": self.modules, "chosen": chosen, "learns": not chosen})
 
     def refuses(self, order: Message, interpreter: Sequence[str]) -> str | None:
@@ -245,7 +244,7 @@ class ForkServer:
         socket.send_fds(self._socket, [data], fds, socket.MSG_NOSIGNAL)
 
 
-def _started(order: Message, interpreter: Sequence[str], env: Message, fd: int, root: str) -> int:
+def _started(interpreter: Sequence[str], env: Message, cwd: str, fd: int, root: str) -> int:
     """The pid of a new server. Raises OSError."""
     launcher = os.getpid()
     pid = os.fork()
@@ -258,7 +257,7 @@ def _started(order: Message, interpreter: Sequence[str], env: Message, fd: int, 
         null = os.open(os.devnull, os.O_RDWR)
         for target in (0, 1, 2):
             os.dup2(null, target)
-        os.chdir(order["cwd"])
+        os.chdir(cwd)
         os.set_inheritable(fd, True)
         environment = {**env, COOKIE[:-1].decode(): PLACEHOLDER}
         os.execvpe(interpreter[0], [*interpreter, "-c", _BOOT, root, str(fd)], environment)

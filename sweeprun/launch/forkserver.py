@@ -23,7 +23,7 @@ import time
 from types import ModuleType
 
 from sweeprun.launch.channel import Message
-from sweeprun.launch.child import refuse, settle
+from sweeprun.launch.child import default_signals, execute, refuse, settle
 from sweeprun.launch.forking import MOST_BYTES, PLACEHOLDER
 from sweeprun.launch.prctl import die_with_parent
 from sweeprun.processes import COOKIE
@@ -102,9 +102,9 @@ def _survives_fork() -> bool:
     if pid == 0:
         signal.alarm(_PROBE_S)
         try:
-            for name, make in (("numpy", "ones"), ("torch", "ones")):
+            for name in ("numpy", "torch"):
                 if name in sys.modules:
-                    square = getattr(sys.modules[name], make)((300, 300))
+                    square = sys.modules[name].ones((300, 300))
                     square @ square  # that it comes back at all is what is asked
             os._exit(0)
         finally:
@@ -149,15 +149,15 @@ def _become(order: Message, leases: Sequence[int], writer: int, tells: socket.so
     coerced = {name: value for name, value in os.environ.items() if name == "LC_CTYPE"}  # by the interpreter's start
     os.environ.clear()
     os.environ.update({**coerced, **order["env"]})
-    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(signum, _AT_START.get(signum, signal.SIG_DFL))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for fd in leases:
-        os.set_inheritable(fd, True)
+    default_signals()
     _forget_ourselves()
     path = os.path.abspath(order["script"])
     if _hidden_by(os.path.dirname(os.path.realpath(path))):
-        _start_anew(order, writer)
+        _start_anew(order, leases, writer)
+    for signum, handler in _AT_START.items():
+        signal.signal(signum, handler)
+    for fd in leases:
+        os.set_inheritable(fd, True)
     _reseed()
     if tells is not None:
         sys.meta_path.insert(0, _Telling(tells))
@@ -187,10 +187,10 @@ def _hidden_by(directory: str) -> bool:
     return not own.isdisjoint(name for name in sys.modules if name != "__main__")
 
 
-def _start_anew(order: Message, writer: int) -> None:
+def _start_anew(order: Message, leases: Sequence[int], writer: int) -> None:
     """The same as a program of its own."""
     try:
-        os.execvpe(order["argv"][0], order["argv"], order["env"])
+        execute(order, leases)
     except OSError as error:
         refuse(writer, error, f"run {order['argv'][0]!r}")
 
@@ -242,7 +242,6 @@ class _Telling:
         self._end, self._until = end, time.monotonic() + LEARNING_S
         places = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
         self._places = tuple({os.path.join(place, "") for place in places if place})
-        self._busy = False
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if self not in sys.meta_path or time.monotonic() > self._until:
