@@ -127,8 +127,7 @@ def _one_eyed(spec: SweepFile, plan: Plan) -> list[str]:
 
 def _unequal(spec: SweepFile, plan: Plan) -> list[str]:
     """That trials of different lengths are compared at the same steps, as far as names tell."""
-    pruner = getattr(plan.pruner, "hyperband", plan.pruner)
-    ladder = getattr(pruner, "ladder", None)
+    ladder = getattr(plan.pruner, "ladder", None)
     if ladder is None or ladder.length is not None or plan.fidelity is not None:
         return []
     names = (parameter.name for parameter in plan.space.parameters)

@@ -37,7 +37,7 @@ class Course:
         is what the sweep file says."""
         if (rules := getattr(plan.sampler, "rules", None)) is not None:
             return cls(Ladder(None, None, None, rules.stops, 2), 1, None, False)
-        pruner: Any = getattr(plan.pruner, "hyperband", plan.pruner)
+        pruner: Any = plan.pruner
         ladder = getattr(pruner, "ladder", None)
         if ladder is None or ladder.endless:
             return None

@@ -15,7 +15,7 @@ from typing import Self
 
 import numpy as np
 
-from sweeprun.history import Floats, History
+from sweeprun.history import History
 from sweeprun.objective import Objective
 from sweeprun.pruners.base import Demotion, Promotion, Start
 from sweeprun.samplers._staging import Rules
@@ -81,6 +81,17 @@ class Opening:
             return Suggestion(params, self.until, notes=self.notes)
         notes = {**self.notes, "from_step": self.donor.last_step}
         return Suggestion(params, self.until, self.donor.number, notes, SEGMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The loss with which a member came to a ready point, how many came there, itself included, and how many of them
+    with a lower one."""
+
+    point: int
+    loss: float
+    n: int
+    better: int
 
 
 @dataclass(frozen=True)
@@ -182,48 +193,41 @@ class Population:
         return self.rules.sync and any(not m.paused for m in live if self._stop(m) == self._barrier)
 
     def _demotion(self, member: Member) -> Demotion | None:
-        point = self._compared_at(member)
-        if point is None:
+        standing = self._standing(member)
+        if standing is None:
             return None
-        own, n, better = self._standing(member, point)
-        k = self._share(n)
+        k = self._share(standing.n)
         others = (each for each in self._copyable if each is not member)
-        if better < max(n - k, 1) or not any(self.result_at(each, point) < own for each in others):
+        better_left = any(self.result_at(each, standing.point) < standing.loss for each in others)
+        if standing.better < max(standing.n - k, 1) or not better_left:
             return None  # or those that are better have come to their end
         worst = "the worst one begins" if k == 1 else f"the worst {k} begin"
-        reason = f"{self._place(member, point)}; {worst} again from what better ones have saved"
+        reason = f"{self._place(standing)}; {worst} again from what better ones have saved"
         return Demotion(member.newest.number, reason)
 
     def _promotion(self, member: Member) -> Promotion:
-        point, until = self._compared_at(member), self.rules.next_stop(member.step)
-        place = self._place(member, point) if point is not None else "too few are ready to be compared with"
+        standing, until = self._standing(member), self.rules.next_stop(member.step)
+        place = "too few are ready to be compared with" if standing is None else self._place(standing)
         return Promotion(member.newest.number, until, f"{place}; it goes on to step {until}")
 
-    def _compared_at(self, member: Member) -> int | None:
-        """The last ready point of its newest segment to which enough members came: half of them, and as many as it
+    def _standing(self, member: Member) -> _Standing | None:
+        """At the last ready point of its newest segment to which enough members came: half of them, and as many as it
         takes for one of them to be the worst share, or all that there are: who has ended before comes no more. None
         where there is none, as after a copy."""
         wanted = max(math.ceil(self.rules.members / 2), math.ceil(1 / self.rules.quantile))
         ended = np.array([each.newest.state.final for each in self.members])
         for point in self.rules.ready_points(member.newest.from_step, member.step):
-            known = ~np.isnan(self._results_at(point))
+            losses = np.array([self.result_at(each, point) for each in self.members])
+            known = ~np.isnan(losses)
             if known.sum() >= min(wanted, self.rules.members - np.sum(ended & ~known)):
-                return point
+                own = self.result_at(member, point)
+                loss, n = (math.inf, known.sum() + 1) if math.isnan(own) else (own, known.sum())
+                return _Standing(point, loss, int(n), int(np.sum(losses < loss)))
         return None
 
-    def _results_at(self, point: int) -> Floats:
-        return np.array([self.result_at(member, point) for member in self.members])
-
-    def _standing(self, member: Member, point: int) -> tuple[float, int, int]:
-        """Its loss at a ready point, how many came there, itself included, and how many of them with a lower loss."""
-        own, losses = self.result_at(member, point), self._results_at(point)
-        known, unknown = int(np.sum(~np.isnan(losses))), math.isnan(own)
-        own = math.inf if unknown else own
-        return own, known + unknown, int(np.sum(losses < own))
-
-    def _place(self, member: Member, point: int) -> str:
-        own, n, better = self._standing(member, point)
-        return f"{self.metric.name} {self.metric.value(own):.6g} at step {point} is number {better + 1} of {n}"
+    def _place(self, standing: _Standing) -> str:
+        value, place = self.metric.value(standing.loss), f"number {standing.better + 1} of {standing.n}"
+        return f"{self.metric.name} {value:.6g} at step {standing.point} is {place}"
 
     # ---- who begins
 

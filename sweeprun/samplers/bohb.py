@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sweeprun.history import History
-from sweeprun.pruners._rungs import Eta, Length, Max, Min, Steps
+from sweeprun.pruners._rungs import Eta, Ladder, Length, Max, Min, Steps
 from sweeprun.pruners._standing import Compare, Direction, MetricName
 from sweeprun.pruners.base import Promoter, Promotion, Start, Verdict
 from sweeprun.pruners.hyperband import HyperbandPruner
@@ -61,6 +61,16 @@ class BOHBSampler(Sampler, Promoter):
 
     def start(self, params: Params, history: History) -> Start:
         return self.hyperband.start(params, history)
+
+    @property
+    def ladder(self) -> Ladder:
+        """Where the rungs are."""
+        return self.hyperband.ladder
+
+    @property
+    def trials_per_round(self) -> int:
+        """How many trials all brackets of a round begin with."""
+        return self.hyperband.trials_per_round
 
     @property
     def hyperband(self) -> HyperbandPruner:
