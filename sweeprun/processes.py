@@ -67,6 +67,12 @@ def snapshot() -> dict[int, Process]:
     return {each.pid: each for each in found if each is not None}
 
 
+def own_children() -> set[int] | None:
+    """The children of this process, which has one thread; None where the kernel does not list them."""
+    data = _read("/proc/thread-self/children")
+    return None if data is None else set(map(int, data.split()))
+
+
 def children(processes: Mapping[int, Process]) -> dict[int, list[Process]]:
     by_parent: dict[int, list[Process]] = {}
     for each in processes.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 
 def oom_kills() -> int | None:
@@ -48,8 +49,13 @@ def _v1_quota(directory: str) -> float | None:
 
 def _directories(controller: str) -> list[str]:
     """The directories of this process's group that may hold the files of `controller`: v1 first, then v2."""
+    return _found(controller, tuple(_lines("/proc/self/cgroup")))
+
+
+@cache
+def _found(controller: str, own: tuple[str, ...]) -> list[str]:
     groups: dict[str, str] = {}
-    for line in _lines("/proc/self/cgroup"):
+    for line in own:
         _, controllers, path = line.split(":", 2)
         groups |= dict.fromkeys(controllers.split(","), path)
     found = []

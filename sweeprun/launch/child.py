@@ -35,12 +35,12 @@ def fork_trial(order: Message, fds: Sequence[int]) -> tuple[int, int]:
         os.close(writer)
 
 
-def fork_task(task: Callable[[], None]) -> int:
-    """Runs `task` in a child that shares no descriptor with the launcher but stderr; returns its pid."""
+def fork_task(task: Callable[[], None], fd: int) -> int:
+    """Runs `task` in a child that shares no descriptor with the launcher but stderr and `fd`; returns its pid."""
     pid = os.fork()
     if pid == 0:
         try:
-            keep_only({0, 1, 2})
+            keep_only({0, 1, 2, fd})
             task()
         finally:
             os._exit(0)

@@ -19,23 +19,15 @@ from collections.abc import Sequence
 
 from sweeprun.launch.cgroups import oom_kills
 from sweeprun.launch.channel import Channel, Message
-from sweeprun.launch.child import fork_task, fork_trial, refusal
-from sweeprun.launch.exits import exit_record, write_exit_file
+from sweeprun.launch.child import fork_trial, refusal
+from sweeprun.launch.exits import ExitFiles, exit_record
 from sweeprun.launch.forking import Forks, ForkServer
 from sweeprun.launch.prctl import become_subreaper
-from sweeprun.launch.tree import KILL_AGAIN_S, UNKILLABLE_S, Tree, share_out
+from sweeprun.launch.tree import KILL_AGAIN_S, UNKILLABLE_S, Tree, nothing_left, share_out
 from sweeprun.processes import descendants, send_all
 
 WORKER_LOST_GRACE_S = 3.0
-EXIT_FILE_S = 5.0  # a disk that takes longer does not keep the worker from knowing
 _IGNORED = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGTSTP", "SIGALRM")
-
-
-class _Writing:
-    """exit.json is written by a child, so that a slow disk delays no deadline; `event` goes out when it is there."""
-
-    def __init__(self, event: Message, deadline: float):
-        self.event, self.deadline = event, deadline
 
 
 class LauncherProcess:
@@ -46,7 +38,7 @@ class LauncherProcess:
         self._selector = selectors.DefaultSelector()
         self._trees: list[Tree] = []
         self._given_up: list[Tree] = []  # reported as unkillable; their devices stay leased
-        self._writing: dict[int, _Writing] = {}  # by the writer's pid
+        self._exit_files = ExitFiles(self._selector, self._say)
         self._forks = Forks(root)
         self._heard: set[ForkServer] = set()
         self._early: dict[int, tuple[int, int, float]] = {}  # who died before we heard of their birth, by pid
@@ -57,19 +49,19 @@ class LauncherProcess:
         child_signals = _child_signals()
         self._selector.register(child_signals, selectors.EVENT_READ, functools.partial(self._told, child_signals))
         self._selector.register(self._channel, selectors.EVENT_READ, self._converse)
-        while not (self._leaving and not self._trees and not self._writing and not self._forks.unborn):
+        while not (self._leaving and not self._trees and not self._exit_files.awaited and not self._forks.unborn):
             for key, _ in self._selector.select(self._timeout()):
                 key.data()
             self._heed_fence()
             self._heed_forks()
             self._end_trees()
-            self._publish_late()
+            self._exit_files.give_up_late()
             self._heed_full_buffer()
         _end_strays()
 
     def _timeout(self) -> float | None:
-        due = [tree.due for tree in self._trees] + [writing.deadline for writing in self._writing.values()]
-        left = min(min(due, default=math.inf), self._forks.due) - time.monotonic()
+        due = min((tree.due for tree in self._trees), default=math.inf)
+        left = min(due, self._exit_files.due, self._forks.due) - time.monotonic()
         left = min(left, self._fence_at - _boot_clock())
         return None if left == math.inf else max(0.0, left)
 
@@ -211,11 +203,9 @@ class LauncherProcess:
         leaders = {tree.pid: tree for tree in (*self._trees, *self._given_up) if tree.status is None}
         while (reaped := _wait_for_any()) is not None:
             pid = reaped[0]
-            if pid in self._writing:
-                self._publish(pid)
-            elif pid in leaders:
+            if pid in leaders:
                 self._over(leaders[pid], *reaped[1:])
-            elif not self._forks.reaped(pid) and self._forks.unborn:
+            elif not (self._exit_files.reaped(pid) or self._forks.reaped(pid)) and self._forks.unborn:
                 self._early[pid] = reaped[1:]
 
     def _over(self, tree: Tree, status: int, memory_bytes: int, cpu_seconds: float) -> None:
@@ -233,9 +223,11 @@ class LauncherProcess:
     def _end_trees(self) -> None:
         """Looks at the trees whose time has come, and at those that a process may have left just now."""
         now = time.monotonic()
-        if any(tree.due <= now or tree.status is not None for tree in self._trees):
-            shares = share_out([*self._trees, *self._given_up], self._writing.keys() | self._forks.pids)
-            for tree in [tree for tree in self._trees if tree.advance(shares[tree], now)]:
+        due = [tree for tree in self._trees if tree.due <= now or tree.status is not None]
+        if due:
+            known, tasks = [*self._trees, *self._given_up], self._exit_files.pids | self._forks.pids
+            shares = {} if nothing_left(due, known, tasks) else share_out(known, tasks)
+            for tree in [tree for tree in due if tree.advance(shares.get(tree, ()), now)]:
                 self._ended(tree, now)
 
     def _ended(self, tree: Tree, now: float) -> None:
@@ -246,20 +238,7 @@ class LauncherProcess:
             _close_all(tree.fds)
         record = exit_record(tree, now, oom_kills())
         event = {"event": "ended", "trial": tree.trial} | record
-        try:
-            writer = fork_task(functools.partial(write_exit_file, tree.run_dir, {"uid": tree.uid} | record))
-        except OSError:  # no process to be had; the worker has the event all the same
-            self._say(event)
-        else:
-            self._writing[writer] = _Writing(event, now + EXIT_FILE_S)
-
-    def _publish(self, writer: int) -> None:
-        self._say(self._writing.pop(writer).event)
-
-    def _publish_late(self) -> None:
-        now = time.monotonic()
-        for writer in [pid for pid, writing in self._writing.items() if writing.deadline <= now]:
-            self._publish(writer)
+        self._exit_files.write(tree.run_dir, {"uid": tree.uid} | record, event)
 
 
 def _boot_clock() -> float:

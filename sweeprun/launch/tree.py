@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sweeprun.launch.channel import Message
-from sweeprun.processes import Process, below, children, cookie, process, send_all, snapshot
+from sweeprun.processes import Process, below, children, cookie, own_children, process, send_all, snapshot
 
 LEFTOVER_GRACE_S = 2.0  # for processes that outlive their program
 UNKILLABLE_S = 5.0  # after that SIGKILL was in vain: the process hangs inside the kernel
@@ -97,6 +97,14 @@ class Tree:
             os.kill(self.pid, signum)
         except PermissionError:  # all of it runs as another user; what SIGKILL cannot reach is reported as unkillable
             return
+
+
+def nothing_left(ended: Iterable[Tree], trees: Iterable[Tree], tasks: Collection[int]) -> bool:
+    """Whether it is known at a glance that no process is left of `ended`: this process has no child beside the programs
+    of `trees` that run and `tasks`, and would have one, as it is a subreaper."""
+    running = {tree.pid for tree in trees if tree.status is None}
+    found = own_children()
+    return all(tree.status is not None for tree in ended) and found is not None and found <= running | {*tasks}
 
 
 def share_out(trees: Collection[Tree], tasks: Collection[int]) -> dict[Tree, list[Process]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from sweeprun.launch.control import Launcher
 from sweeprun.launch.events import Ended, Event, Order, SpawnFailed
-from sweeprun.processes import start_time
+from sweeprun.processes import Process, children, snapshot, start_time
 
 
 class Stage:
@@ -66,6 +67,20 @@ class Stage:
         self._closed = True
         return events
 
+    @property
+    def writers(self) -> list[int]:
+        """The pids of the launcher's forks that have no program of their own: they write exit files."""
+        return [each.pid for each in self._children if _program(each.pid) == _program(self.launcher.identity[0])]
+
+    @property
+    def programs(self) -> list[int]:
+        """The pids of the launcher's other children, zombies too."""
+        return sorted({each.pid for each in self._children} - {*self.writers})
+
+    @property
+    def _children(self) -> list[Process]:
+        return children(snapshot()).get(self.launcher.identity[0], [])
+
     @staticmethod
     def said(order: Order) -> list[int]:
         """The pids that the program wrote into its FIFO; waits for them."""
@@ -86,6 +101,12 @@ class Stage:
         while not condition():
             assert time.monotonic() < deadline, f"not so within {within_s} s"
             pause.wait(0.01)
+
+
+def _program(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 GIB = 1 << 30

@@ -117,7 +117,7 @@ def test_a_stop_right_after_the_start_leaves_nothing(stage: Stage) -> None:
     for order in orders:
         stage.launcher.stop(order.trial, 5)
     assert {stage.end(order).ended_by for order in orders} == {"stop"}
-    assert descendants_of_the_launcher(stage) == []
+    assert stage.programs == []
 
 
 def test_a_stop_of_what_does_not_run_is_ignored(stage: Stage) -> None:
@@ -214,7 +214,7 @@ signal.pause()
     stage.launcher.stop(order.trial, 0)
     ended = stage.end(order)
     assert (ended.signal, ended.unkillable) == ("SIGKILL", False)
-    assert descendants_of_the_launcher(stage) == []
+    assert stage.programs == []
 
 
 def test_a_signal_from_elsewhere_is_the_programs_own_end(stage: Stage) -> None:
@@ -253,7 +253,28 @@ def test_wake_interrupts_a_poll(stage: Stage) -> None:
     assert time.monotonic() - began < 5
 
 
-def descendants_of_the_launcher(stage: Stage) -> list[int]:
-    pid, _ = stage.launcher.identity
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return [each for each in pids if (found := process(each)) is not None and found.parent == pid]
+def test_an_end_is_known_though_who_writes_exit_files_is_killed_and_the_next_file_is_there(stage: Stage) -> None:
+    stage.end(stage.shell("true"))
+    (writer,) = stage.writers
+    os.kill(writer, signal.SIGSTOP)
+    cut_short = stage.shell("true")
+    stage.wait_until(lambda: stage.programs == [])
+    os.kill(writer, signal.SIGKILL)
+    assert stage.end(cut_short, within_s=4).code == 0
+    order = stage.shell("true")
+    stage.end(order)
+    assert json.loads((order.run_dir / "exit.json").read_text())["uid"] == order.uid
+
+
+def test_a_disk_that_hangs_delays_no_end_for_long_and_not_the_next_one(stage: Stage) -> None:
+    stage.end(stage.shell("true"))
+    (writer,) = stage.writers
+    os.kill(writer, signal.SIGSTOP)
+    late = stage.shell("true")
+    assert stage.end(late, within_s=10).code == 0
+    assert not (late.run_dir / "exit.json").exists()
+    order = stage.shell("true")
+    stage.end(order, within_s=4)
+    assert (order.run_dir / "exit.json").exists()
+    os.kill(writer, signal.SIGCONT)
+    stage.wait_until((late.run_dir / "exit.json").exists)

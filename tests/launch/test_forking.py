@@ -203,7 +203,7 @@ def test_trials_outlive_the_process_that_forked_them_and_later_ones_are_programs
             break
         stage.let_go(order)
         stage.end(order)
-    (server,) = [each.pid for each in descendants(stage.launcher.identity[0]) if each.pid != event.pid]
+    (server,) = {*stage.programs} - {event.pid}
     os.kill(server, signal.SIGKILL)
     stage.let_go(order)
     assert stage.end(order).code == 0
@@ -219,7 +219,7 @@ def test_who_does_not_fork_in_time_is_given_up_and_the_trial_is_started_once(sta
     script.write_text(f"import os; open('{stage.directory}/born/' + os.environ['SWEEPRUN_TRIAL_UID'], 'x').close()")
     forked_before = forked(stage, str(script))
     stage.end(forked_before)
-    (server,) = [each.pid for each in descendants(stage.launcher.identity[0])]
+    (server,) = stage.programs
     os.kill(server, signal.SIGSTOP)
     order, event = started(stage, str(script))
     assert event.how == "exec"
