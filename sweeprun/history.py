@@ -20,7 +20,7 @@ from sweeprun.configurations import Configuration, Keys, Points
 from sweeprun.kept import AnyPart, Kept, Order
 from sweeprun.objective import Goal, Objective
 from sweeprun.space import Space
-from sweeprun.trials import Curve, Trial, TrialState
+from sweeprun.trials import Curve, Trial, Trials, TrialState
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -79,7 +79,7 @@ class History:
     ):
         self.space = space
         self.objectives = tuple(objectives)
-        self.trials = tuple(trials)
+        self.trials = Trials(trials)
         self.earlier = tuple(earlier)
         self.length = length
         self._memory = _memory or _Memory()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import compress, count
-from operator import is_not
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
-from sweeprun.trials import Trial
+from sweeprun.trials import Trial, Trials
 
 
 class Part(ABC):
@@ -76,19 +74,16 @@ class Order(Part):
 class Kept:
     """Parts of the trials of one moment, which moves. Each is brought up to that moment when it is asked for."""
 
-    def __init__(self, trials: Iterable[Trial] = ()):
-        self.trials: Sequence[Trial] = tuple(trials)
+    def __init__(self) -> None:
+        self.trials = Trials()
         self._parts: dict[Hashable, tuple[Any, int]] = {}  # with how much of `_changed` is in it
         self._changed: array[int] = array("q")  # numbers of trials, in the order of the changes
 
-    def move(self, trials: Sequence[Trial]) -> None:
+    def move(self, trials: Trials) -> None:
         """On to another moment, or back: trials that are the same objects have not changed."""
-        if trials is self.trials:
-            return
-        self._changed.extend(compress(count(), map(is_not, self.trials, trials)))
-        shorter, longer = sorted((len(self.trials), len(trials)))
-        self._changed.extend(range(shorter, longer))
-        self.trials = trials
+        if trials is not self.trials:
+            self._changed.extend(trials.changed_since(self.trials))
+            self.trials = trials
 
     def part(self, key: Hashable, make: Callable[[], AnyPart]) -> AnyPart:
         """The part of that key, made with all trials in it where there is none yet. The key says all that it depends on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock, RLock
 from typing import Any, SupportsIndex
 
@@ -106,7 +106,7 @@ class Optimizer:
                 return None
             self._trials[trial.number : trial.number + 1] = [trial]
             self._underway[trial.number] = _Underway(Reported(trial, self._objectives[0], self._tracked))
-            return replace(trial, params=copy.deepcopy(trial.params))  # what is done to them changes no history
+            return trial._replace(params=copy.deepcopy(trial.params))  # what is done to them changes no history
 
     def report(self, trial: Trial | int, step: SupportsIndex, values: Mapping[str, Any]) -> Verdict:
         """Note what `trial` has reached after so many finished steps, and have the pruner judge: `stop` is whether to
@@ -143,7 +143,7 @@ class Optimizer:
             else:
                 if values is not None:
                     numbers, step = told.numbers(ended.number, values), ended.last_step or None
-                    ended = replace(ended, values=numbers, step=step)
+                    ended = ended._replace(values=numbers, step=step)
                 ended = self._outcome(ended)
             self._trials[ended.number] = ended
             del self._underway[ended.number]
@@ -174,13 +174,12 @@ class Optimizer:
         if not isinstance(self._pruner, Promoter):
             return None
         while isinstance(decided := self._pruner.promotion(self._history), Demotion):
-            pruned = replace(self._trials[decided.trial], state=TrialState.PRUNED, why=decided.reason)
+            pruned = self._trials[decided.trial]._replace(state=TrialState.PRUNED, why=decided.reason)
             self._trials[decided.trial] = pruned
             self._history = self._history.advance(self._trials)
         if decided is None:
             return None
-        return replace(
-            self._trials[decided.trial],
+        return self._trials[decided.trial]._replace(
             state=TrialState.RUNNING,
             reason=Reason.PROMOTED,
             why=decided.reason,
@@ -245,8 +244,8 @@ class Optimizer:
             hint = near(missing, trial.values) or f'optimizer.tell({trial.number}, {{"{missing}": ...}})'
             raise UsageError(f"trial {trial.number} has no {missing}; {there}", hint)
         if underway.stopped is not None:
-            return replace(trial, state=AFTER[underway.stopped.action], why=underway.stopped.reason)
-        return replace(trial, state=TrialState.COMPLETE)
+            return trial._replace(state=AFTER[underway.stopped.action], why=underway.stopped.reason)
+        return trial._replace(state=TrialState.COMPLETE)
 
 
 def _sampler(search: Search, space: Space) -> Sampler:
@@ -271,7 +270,7 @@ def _tracked(objectives: Sequence[Objective], pruner: Pruner) -> tuple[str, ...]
 
 
 def _failed(trial: Trial, kind: FailureClass, why: str) -> Trial:
-    return replace(trial, state=TrialState.FAILED, why=why, failure=Failure(kind, why))
+    return trial._replace(state=TrialState.FAILED, why=why, failure=Failure(kind, why))
 
 
 def _is_broken(trial: Trial, metric: str) -> bool:

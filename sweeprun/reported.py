@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
@@ -91,7 +90,7 @@ class Reported:
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far."""
         furthest = max(self.last_step if self._points or self.newest[1] else 0, trial.last_step)
-        return replace(trial, values=self._values, step=self._step, last_step=furthest, curve=self._curve())
+        return trial._replace(values=self._values, step=self._step, last_step=furthest, curve=self._curve())
 
     def _choose_again(self) -> None:
         """The step that gave the values is gone, or is not the best any more. Of the others only curves are known."""

@@ -1,21 +1,25 @@
 """A trial: its states, the transitions between them, and what its records fold into.
 
 A trial's history is a short list of immutable records (see store/sweep.py). `Trial` is what they add up to;
-it holds no file and no process.
+it holds no file and no process. It and its parts are tuples, as there may be a hundred thousand to be made at once.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from functools import cached_property
+from itertools import chain, compress, count, groupby, zip_longest
+from operator import is_not
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self, overload
 
 SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
 MEMBER = "member"  # what the notes of a trial of a population have: of which member it is
 
 Json = Any  # None, bool, int, float, str, list or dict of these
 Params = dict[str, Json]
+_NO_PARAMS: Params = {}  # nobody changes the parameters of a trial
+_NOTHING: Any = MappingProxyType({})
 
 
 class TrialState(StrEnum):
@@ -95,8 +99,7 @@ class Measurement:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(NamedTuple):
     """What a trial reported over its steps, thinned to at most 512 points.
 
     `steps` is strictly increasing; each column of `values` is as long as `steps`, NaN where a step lacks the metric.
@@ -104,8 +107,8 @@ class Curve:
     """
 
     steps: tuple[int, ...] = ()
-    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    firsts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    values: Mapping[str, tuple[float, ...]] = _NOTHING
+    firsts: Mapping[str, Mapping[int, float]] = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,7 @@ class Failure:
     stderr: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One process of a trial. `started` is on the writer's clock; `seconds` is None while it runs. `skipped` lines of
     its metrics were no JSON objects, `cut` ones too long."""
 
@@ -147,8 +149,7 @@ class Run:
     cut: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """What the records of one trial add up to.
 
     `n` is the number of its last record, `run` that of its last process. `reason` is the kind of waiting or running,
@@ -164,8 +165,8 @@ class Trial:
     state: TrialState
     reason: Reason | None = None
     why: str = ""
-    params: Params = field(default_factory=dict)
-    notes: Mapping[str, Json] = field(default_factory=dict)
+    params: Params = _NO_PARAMS
+    notes: Mapping[str, Json] = _NOTHING
     origin: str = "search"
     configuration: int = 0
     repeat: int = 0
@@ -178,10 +179,10 @@ class Trial:
     deaths: int = 0
     retries: int = 0
     preemptions: int = 0
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = _NOTHING
     step: int | None = None
     last_step: int = 0
-    curve: Curve = field(default_factory=Curve)
+    curve: Curve = Curve()
     failure: Failure | None = None
     runs: tuple[Run, ...] = ()
     first: int | None = None
@@ -204,3 +205,82 @@ class Trial:
     def seconds(self) -> float:
         """Time spent in finished runs."""
         return sum(run.seconds or 0.0 for run in self.runs)
+
+
+_CHUNK = 256
+
+
+class _Chunk(tuple[Trial, ...]):
+    """Neighbours by number."""
+
+    @cached_property
+    def open(self) -> tuple[Trial, ...]:
+        return tuple(trial for trial in self if trial.state in OPEN)
+
+
+class Trials(Sequence[Trial]):
+    """All trials of a sweep at one moment, by number. It never changes.
+
+    The next moment shares with it what has not changed. To make it, to tell the two apart and to find the trials that
+    are open costs what has changed, and not how many trials there are.
+    """
+
+    __slots__ = ("_chunks", "_n")
+    _chunks: tuple[_Chunk, ...]
+    _n: int
+
+    def __init__(self, trials: Iterable[Trial] = ()):
+        if isinstance(trials, Trials):
+            self._chunks, self._n = trials._chunks, trials._n
+        else:
+            every = tuple(trials)
+            self._chunks = tuple(_Chunk(every[at : at + _CHUNK]) for at in range(0, len(every), _CHUNK))
+            self._n = len(every)
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, at: int) -> Trial: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Trial]: ...
+
+    def __getitem__(self, at: int | slice) -> Trial | Sequence[Trial]:
+        if isinstance(at, slice):
+            return tuple(self)[at]
+        number = at + self._n if at < 0 else at
+        if not 0 <= number < self._n:
+            raise IndexError(f"there is no trial {at} of {self._n}")
+        return self._chunks[number // _CHUNK][number % _CHUNK]
+
+    def __iter__(self) -> Iterator[Trial]:
+        return chain.from_iterable(self._chunks)
+
+    def __repr__(self) -> str:
+        return f"Trials({list(self)})"
+
+    @property
+    def open(self) -> Iterator[Trial]:
+        """Those that some worker has to see to."""
+        return chain.from_iterable(chunk.open for chunk in self._chunks)
+
+    def updated(self, changed: Mapping[int, Trial]) -> Self:
+        """With these in their places, of which each is there or follows the last one."""
+        chunks = [*self._chunks]
+        for at, numbers in groupby(sorted(changed), lambda number: number // _CHUNK):
+            now = [*chunks[at]] if at < len(chunks) else []
+            for number in numbers:
+                now[number % _CHUNK : number % _CHUNK + 1] = [changed[number]]
+            chunks[at : at + 1] = [_Chunk(now)]
+        following = type(self)()
+        following._chunks, following._n = tuple(chunks), sum(map(len, chunks))
+        return following
+
+    def changed_since(self, before: Self) -> Iterator[int]:
+        """The numbers of the trials that are other objects than they were, or were not there, or are not any more."""
+        for i, (now, then) in enumerate(zip_longest(self._chunks, before._chunks, fillvalue=())):
+            if now is not then:
+                yield from compress(count(i * _CHUNK), map(is_not, now, then))
+                shorter, longer = sorted((len(now), len(then)))
+                yield from range(i * _CHUNK + shorter, i * _CHUNK + longer)

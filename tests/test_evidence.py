@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +58,7 @@ def test_a_trial_that_has_shown_nothing_yet_is_pending(losses: Callable[..., lis
 
 
 def test_a_damaged_trial_is_at_its_place_and_says_nothing(make_trial: MakeTrial, make_history: MakeHistory) -> None:
-    damaged = replace(make_trial(0, state=TrialState.FAILED, params={"x": 0.5}), damaged=True)
+    damaged = make_trial(0, state=TrialState.FAILED, params={"x": 0.5})._replace(damaged=True)
     evidence = Evidence.of(make_history([damaged]))
     assert evidence.U.tolist() == [[0.5]]
     assert np.isnan(evidence.Y[:, 0]).all()
@@ -223,7 +222,7 @@ def test_merits_order_feasible_fronts_before_what_breaks_a_limit() -> None:
 
 
 def test_repeats_are_one_configuration_in_every_objective() -> None:
-    twice = [replace(pair(i, [row]), params={"x": 0.5}) for i, row in enumerate([(1.0, 20.0), (3.0, 30.0)])]
+    twice = [pair(i, [row])._replace(params={"x": 0.5}) for i, row in enumerate([(1.0, 20.0), (3.0, 30.0)])]
     assert several(twice, LOSS, SPEED).Y.tolist() == [[2, -25]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -105,7 +104,7 @@ def test_a_value_off_the_grid_exhausts_no_grid(make_trial: MakeTrial) -> None:
 
 
 def test_an_unreadable_trial_has_a_number_and_no_configuration(make_trial: MakeTrial) -> None:
-    history = History(TREE, [LOSS], [replace(make_trial(0, state=TrialState.FAILED), damaged=True)])
+    history = History(TREE, [LOSS], [make_trial(0, state=TrialState.FAILED)._replace(damaged=True)])
     assert history.number == 1
     assert history.keys == {}
 
@@ -160,7 +159,7 @@ def test_a_last_report_of_nan_is_divergence_and_an_earlier_one_is_not(
 
 def test_a_step_that_only_another_metric_has_is_no_divergence(make_trial: MakeTrial, make_history: MakeHistory) -> None:
     curve = Curve((1, 2), {"loss": (1.0, math.nan), "acc": (0.1, 0.2)})
-    assert not make_history().curve(replace(make_trial(0), curve=curve), LOSS).diverged
+    assert not make_history().curve(make_trial(0)._replace(curve=curve), LOSS).diverged
 
 
 # --- the others at a step
@@ -239,7 +238,7 @@ def test_what_did_not_change_is_not_computed_again(make_trial: MakeTrial, make_h
     old = make_trial(0, [1.0, 2.0], params={"x": 0.5})
     history = make_history([old])
     curve, U = history.curve(old, LOSS), history.points[0]
-    following = history.advance([replace(old, n=2), make_trial(1, params={"x": 0.25})])
+    following = history.advance([old._replace(n=2), make_trial(1, params={"x": 0.25})])
     assert following.curve(following.trials[0], LOSS) is curve
     assert following.points[0].tolist() == [[U[0, 0]], [0.25]]
 

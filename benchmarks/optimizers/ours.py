@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +65,6 @@ def running(number: int, suggestion: Suggestion) -> Trial:
 
 def ended(trial: Trial, values: Values) -> Trial:
     if any(map(math.isnan, values)):
-        return replace(trial, state=TrialState.FAILED, failure=Failure(FailureClass.NAN, ""))
+        return trial._replace(state=TrialState.FAILED, failure=Failure(FailureClass.NAN, ""))
     losses = {f"loss{i}": value for i, value in enumerate(values)}
-    return replace(trial, state=TrialState.COMPLETE, values=losses)
+    return trial._replace(state=TrialState.COMPLETE, values=losses)

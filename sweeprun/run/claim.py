@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sweeprun import seeds
 from sweeprun.history import History
@@ -16,7 +16,7 @@ from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
 from sweeprun.store.liveness import Observer
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trials import OPEN, Reason, Run, Trial, TrialState
+from sweeprun.trials import Reason, Run, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Claims:
             self._history = self._history.advance(self._sweep.trials())
             history = self._history
             first = self._plan.reporting.first_step(history.trials)
-            for trial in (trial for trial in history.trials if trial.state in OPEN):
+            for trial in history.trials.open:
                 if trial.number in running or self._ledger.owes(trial.number):
                     continue
                 if trial.state is TrialState.RUNNING:
@@ -61,11 +61,11 @@ class Claims:
     def bury(self, history: History, running: Container[int]) -> None:
         """Settle the trials that run and have nobody who sees to them, without running them again."""
         first = self._plan.reporting.first_step(history.trials)
-        for trial in history.trials:
+        for trial in history.trials.open:
             if not self._forsaken(trial, running):
                 continue
             if trial.worker == self._worker:
-                never_ran = replace(trial, runs=(*trial.runs[:-1], Run(trial.runs[-1].started, 0.0)))
+                never_ran = trial._replace(runs=(*trial.runs[:-1], Run(trial.runs[-1].started, 0.0)))
                 why = "nothing is started any more"
                 self._ledger.settle(never_ran, Outcome(TrialState.WAITING, why, reason=Reason.REQUEUED))
             elif (left := self._remains(trial, first)) is not None:

@@ -109,7 +109,7 @@ def _simulated(file: SweepFile, plan: Plan, course: Course, n: int, slots: int) 
     return Simulated(n_simulated, n_slots, runs, tuple(_rungs(course, trials, more)), whole)
 
 
-def _run(file: SweepFile, course: Course, slots: int) -> list[Trial]:
+def _run(file: SweepFile, course: Course, slots: int) -> Sequence[Trial]:
     try:
         with durable.unsynced(), tempfile.TemporaryDirectory(prefix="sweeprun-") as directory:
             return Simulation(Path(directory) / "sweep", file, course.training).run(slots)

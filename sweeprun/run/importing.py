@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sweeprun.run.earlier import Result
 from sweeprun.run.joining import this_process
@@ -113,6 +113,6 @@ class _Import:
         """It took no time here: what it took elsewhere is no cost of this sweep."""
         runs = (*trial.runs[:-1], Run(trial.runs[-1].started, 0.0))
         curve, furthest = result.curve, max(result.curve.steps, default=0)
-        done = replace(trial, runs=runs, values=result.values, step=result.step, last_step=furthest, curve=curve)
+        done = trial._replace(runs=runs, values=result.values, step=result.step, last_step=furthest, curve=curve)
         why = f"imported from {self._source} {result.entry}"
         return self._sweep.advance(trial, result.state, why, self._member.log, **records.left(done))

@@ -9,7 +9,7 @@ from sweeprun.run.followed import Followed
 from sweeprun.run.live import Live
 from sweeprun.run.plan import Plan
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import OPEN, Trial, TrialState
+from sweeprun.trials import Trial, TrialState
 
 
 class Knowledge:
@@ -30,27 +30,30 @@ class Knowledge:
     def refresh(self, own: Mapping[int, Live]) -> list[Live]:
         """Take in what others did, and how far the trials of our `own` are. Returns those of them that have become
         somebody else's."""
-        trials, lost = self._sweep.trials(), []
+        trials, known = self._sweep.trials(), self.history.trials
+        fresh: dict[int, Trial] = {}
+        lost = []
         for live in own.values():
             current = trials[live.record.number]
             if live.owned and (current.worker != self._worker or current.n != live.record.n):
                 lost.append(live)
             elif live.owned:
-                trials[live.record.number] = live.trial
+                fresh[live.record.number] = live.trial
         if self._plan.needs_curves:
-            others = [t for t in trials if t.state is TrialState.RUNNING and t.number not in own]
-            for number, trial in self._followed.read(others, self._plan.reporting.first_step(trials)).items():
-                trials[number] = trial
-        if tuple(trials) != self.history.trials:  # most turns of the loop bring nothing new
+            others = [t for t in trials.open if t.state is TrialState.RUNNING and t.number not in own]
+            fresh |= self._followed.read(others, self._plan.reporting.first_step(trials))
+        for number, trial in fresh.items():
+            if number < len(known) and trial == known[number]:
+                fresh[number] = known[number]
+        trials = trials.updated(fresh)
+        if any(True for _ in trials.changed_since(known)):  # most turns of the loop bring nothing new
             self._take_in(self.history.advance(trials))
         return lost
 
     def note(self, trial: Trial) -> None:
         """Have the history know at once what a trial of our own has reported."""
-        trials = list(self.history.trials)
-        trials[trial.number] = trial
-        self.history = self.history.advance(trials)
+        self.history = self.history.advance(self.history.trials.updated({trial.number: trial}))
 
     def _take_in(self, history: History) -> None:
         self.history = history
-        self.underway = tuple(trial for trial in history.trials if trial.state in OPEN)
+        self.underway = tuple(history.trials.open)

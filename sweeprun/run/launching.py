@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
@@ -32,7 +31,7 @@ def prepare(
         params = handed_over(plan.fidelity, trial)
         if plan.fidelity is not None:
             _forget_level(sweep.layout, trial, plan.fidelity)
-        files, checkpoint = runs.prepare(sweep.layout, replace(trial, params=params))
+        files, checkpoint = runs.prepare(sweep.layout, trial._replace(params=params))
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
         protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(plan, trial, progress)
         environment = _environment(plan, lease, executor.slots, protocol)
@@ -88,7 +87,7 @@ def _forget_level(layout: Layout, trial: Trial, fidelity: Fidelity) -> None:
         if layout.checkpoint(trial.number, run).is_dir():
             given = runs.read_json(RunFiles(layout.run(trial.number, run)).params) or {}
             if given.get(fidelity.name) != fidelity.params(trial)[fidelity.name]:
-                checkpoints.discard(layout, replace(trial, run=run))
+                checkpoints.discard(layout, trial._replace(run=run))
             return
 
 

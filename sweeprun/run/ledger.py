@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ class Ledger:
         not count: the trial is run again."""
         if self.trouble is not None and outcome.state is TrialState.FAILED:
             outcome = outcome.requeued()
-        self._owed.append((replace(trial, failure=outcome.failure), outcome))
+        self._owed.append((trial._replace(failure=outcome.failure), outcome))
 
     def said(self, last: bool = False) -> list[Settled]:
         """Write what is owed, as far as the disk takes it; `last`: there will be no other chance. What was pruned since

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeprun.executors.base import Ended, Lease
@@ -132,7 +132,7 @@ class Live:
             seconds = now - self.started if end.launcher_lost else self._start_took_s + end.seconds
             lost = self.reader.n_skipped, self.reader.n_cut
             run = Run(run.started, seconds, seconds * self.lease.gpus, end.memory_bytes, *lost)
-        return replace(self.trial, runs=(*self.trial.runs[:-1], run))
+        return self.trial._replace(runs=(*self.trial.runs[:-1], run))
 
     def traces(self) -> Traces:
         """What the run left behind."""

@@ -11,7 +11,7 @@ from sweeprun.run.budget import Reached
 from sweeprun.run.events import Event, EventName
 from sweeprun.run.ledger import Settled
 from sweeprun.run.outcome import Outcome
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import Trial, Trials, TrialState
 
 EVENT_OF: Mapping[TrialState, EventName] = {
     TrialState.COMPLETE: "trial_completed",
@@ -28,6 +28,7 @@ class News:
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self._front = Front(objectives)
         self._known: set[int] = set()  # the complete trials that the front has seen
+        self._seen = Trials()
         self._noted: dict[str, str] = {}
 
     def noted(self, about: str, text: str | None) -> Iterator[Event]:
@@ -58,10 +59,11 @@ class News:
 
     def _leads(self, trial: Trial, history: History) -> bool:
         self._known.add(trial.number)
-        for other in history.trials:
+        for other in map(history.trials.__getitem__, history.trials.changed_since(self._seen)):
             if other.state is TrialState.COMPLETE and other.number not in self._known:
                 self._known.add(other.number)
                 self._front.add(other)
+        self._seen = history.trials
         return self._front.add(trial)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sweeprun.expressions import Expression, ExpressionError
@@ -99,7 +99,7 @@ class Progress:
         self.reporting = reporting
         self.first = trial.first if trial.first is not None else first
         self.names: set[str] = set()
-        told = replace(trial, curve=Curve(), values={}, step=None, last_step=0) if reporting.by_level else trial
+        told = trial._replace(curve=Curve(), values={}, step=None, last_step=0) if reporting.by_level else trial
         self._reported = _reported(reporting, told, reporting.reduce)
         self._had = max(told.last_step, self._reported.last_step)
         self._params: Params = trial.params
@@ -144,9 +144,9 @@ class Progress:
     def trial(self, trial: Trial) -> Trial:
         """`trial` with what was reported so far; of a level that is not finished nothing counts yet."""
         if self.reporting.by_level:
-            return replace(trial, first=self.first)
+            return trial._replace(first=self.first)
         preemptions = 0 if self.moved else trial.preemptions
-        return replace(self._reported.trial(trial), preemptions=preemptions, first=self.first)
+        return self._reported.trial(trial)._replace(preemptions=preemptions, first=self.first)
 
     def ended(self, trial: Trial) -> Trial:
         """`trial` with what was reported, now that its program has left by itself and well: that finishes a level, or
@@ -154,12 +154,12 @@ class Progress:
         if not self.reporting.by_level:
             reached = self.trial(trial)
             left_at = trial.until if self._left_between_reports(trial) else None
-            return reached if left_at is None else replace(reached, last_step=left_at)
+            return reached if left_at is None else reached._replace(last_step=left_at)
         if not all(objective.name in self.values for objective in self.reporting.objectives):
             return self.trial(trial)
         levels = _reported(self.reporting, trial, "last")
         levels.note(trial.until or trial.last_step + 1, self.values)
-        return replace(levels.trial(trial), first=self.first)
+        return levels.trial(trial)._replace(first=self.first)
 
     @property
     def values(self) -> Mapping[str, float]:

@@ -15,7 +15,7 @@ from sweeprun.run.worker import Switch, Worker
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import liveness
 from sweeprun.store.sweep import Sweep
-from sweeprun.trials import Params, Trial
+from sweeprun.trials import Params, Trials
 
 _NO_PROGRAM = {"command": ("simulated",), "env": {}, "metrics_from": "file"}
 
@@ -41,12 +41,12 @@ class Simulation:
         observer = liveness.Observer(sweep.layout, lease)
         return Worker(sweep, Plan.load(sweep), executor, member, observer, Switch(), None, self.clock, self.clock)
 
-    def run(self, slots: int) -> list[Trial]:
+    def run(self, slots: int) -> Trials:
         """Work on the sweep to its end; its trials."""
         deque(self.worker(slots).work(), maxlen=0)
         return self.trials
 
     @property
-    def trials(self) -> list[Trial]:
+    def trials(self) -> Trials:
         """Every trial, by number."""
         return Sweep(self._directory).trials()

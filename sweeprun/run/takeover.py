@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def _read(
     run = Run(started, seconds, seconds * command.get("gpus", 0.0), memory_bytes, reader.n_skipped, reader.n_cut)
     end = exit_ if exit_ is not None and exit_.ended_by == "program" else None
     left = traces(progress, reader, files, reached, progress.moved)
-    return Remains(replace(reached, runs=(*trial.runs[:-1], run)), end, left)
+    return Remains(reached._replace(runs=(*trial.runs[:-1], run)), end, left)
 
 
 def _lives(launcher: Json) -> bool:

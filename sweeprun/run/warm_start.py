@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 
 import numpy as np
@@ -115,4 +115,4 @@ def what_is_known_of(sweep: Sweep, objectives: Sequence[Objective]) -> EarlierSw
 
 def history_of(sweep: EarlierSweep, space: Space, objectives: Sequence[Objective]) -> History:
     """Its trials as a search in `space` sees them, numbered from 0."""
-    return History(space, objectives, [replace(trial, number=i) for i, trial in enumerate(sweep.trials)])
+    return History(space, objectives, [trial._replace(number=i) for i, trial in enumerate(sweep.trials)])

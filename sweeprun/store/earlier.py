@@ -87,8 +87,6 @@ def _head(record: Mapping[str, Any], path: Path) -> int:
 def _line(record: Mapping[str, Any], path: Path) -> EarlierSweep:
     try:
         trial = snapshot.from_json(record["trial"])
-        if not isinstance(trial.params, dict):
-            raise TypeError("its parameters are no mapping")
         return EarlierSweep(str(record["sweep"]), str(record["name"]), (trial,))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged(path, f"not a trial: {error!r}") from None

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Container, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from sweeprun.errors import Damaged
 from sweeprun.store import durable, snapshot
 from sweeprun.store.layout import BUCKET_NAME, BUCKET_SIZE, TRIAL_NAME, WORKER_NAME, Layout
 from sweeprun.store.records import fold
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import Trial, Trials, TrialState
 
 _NUMBER = re.compile(rb"[0-9]{1,12}\Z")
 
@@ -31,7 +31,7 @@ class Index:
         self._stale: set[int] = set()
         self._damaged: set[int] = set()
         self.strangers: list[Path] = []
-        self.trials: list[Trial] = []
+        self.trials = Trials()
         self.n_saved = 0
         self._scan()
 
@@ -54,15 +54,13 @@ class Index:
         trial = self._follow(number, None if known is None or known.damaged else known)
         if trial is None or trial == known:
             return known
-        self._keep(number, trial)
+        self._keep({number: trial})
         return trial
 
-    def _keep(self, number: int, trial: Trial) -> None:
-        self.trials[number : number + 1] = [trial]
-        if trial.damaged:
-            self._damaged.add(number)
-        else:
-            self._damaged.discard(number)
+    def _keep(self, found: Mapping[int, Trial]) -> None:
+        self.trials = self.trials.updated(found)
+        damaged = {number for number, trial in found.items() if trial.damaged}
+        self._damaged = (self._damaged - found.keys()) | damaged
 
     def _follow(self, number: int, trial: Trial | None) -> Trial | None:
         if trial is not None and trial.state.final:
@@ -106,22 +104,26 @@ class Index:
         self._logged()
         saved = snapshot.load(self._layout, self._uid)
         self.n_saved = len(saved)
-        for number in range(self._highest() + 1):
+        found: dict[int, Trial] = {}
+        for number in range(self._highest(saved) + 1):
             trial = saved.get(number) or self._follow(number, None)
-            self._keep(number, trial or _damaged(number, None, f"{self._layout.trial(number)}: missing"))
+            found[number] = trial or _damaged(number, None, f"{self._layout.trial(number)}: missing")
+        self._keep(found)
 
-    def _highest(self) -> int:
+    def _highest(self, saved: Container[int]) -> int:
+        """The last number that there is; of what is `saved` it is enough that it is a directory."""
         highest = -1
         for bucket in sorted(_names(self._layout.trials)):
             path = self._layout.trials / bucket
             if not self._is_bucket(path):
                 self.strangers.append(path)
                 continue
-            for name in _names(path):
-                if self._is_trial(path / name):
-                    highest = max(highest, int(name))
-                else:
-                    self.strangers.append(path / name)
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if self._is_trial(entry, int(bucket), saved):
+                        highest = max(highest, int(entry.name))
+                    else:
+                        self.strangers.append(path / entry.name)
         return highest
 
     def _is_bucket(self, path: Path) -> bool:
@@ -129,10 +131,13 @@ class Index:
             return False
         return not path.is_symlink() and path.is_dir()
 
-    def _is_trial(self, path: Path) -> bool:
-        if not TRIAL_NAME.match(path.name) or self._layout.trial(int(path.name)) != path:
+    def _is_trial(self, entry: os.DirEntry[str], bucket: int, saved: Container[int]) -> bool:
+        if not TRIAL_NAME.match(entry.name) or not entry.is_dir(follow_symlinks=False):
             return False
-        return not path.is_symlink() and os.path.lexists(self._layout.state(int(path.name), 1))
+        number = int(entry.name)
+        if entry.name != self._layout.trial(number).name or number // BUCKET_SIZE != bucket:
+            return False
+        return number in saved or os.path.lexists(self._layout.state(number, 1))
 
     def _logged(self) -> set[int]:
         """The numbers appended to any worker's log since the last call."""
@@ -162,4 +167,4 @@ def _names(path: Path) -> list[str]:
 
 def _damaged(number: int, trial: Trial | None, why: str) -> Trial:
     trial = trial or Trial(number=number, uid="", state=TrialState.FAILED, configuration=number)
-    return replace(trial, state=TrialState.FAILED, damaged=True, reason=None, why=why)
+    return trial._replace(state=TrialState.FAILED, damaged=True, reason=None, why=why)

@@ -73,10 +73,10 @@ class Layout:
         return self.trials / f"{number // BUCKET_SIZE:05d}"
 
     def trial(self, number: int) -> Path:
-        return self.bucket(number) / f"{number:08d}"
+        return self.directory / _trial(number)
 
     def state(self, number: int, n: int) -> Path:
-        return self.trial(number) / f"state.{n:04d}.json"
+        return self.directory / f"{_trial(number)}/state.{n:04d}.json"
 
     def trial_stop(self, number: int) -> Path:
         return self.trial(number) / "stop"
@@ -98,6 +98,10 @@ class Layout:
 
     def worker_log(self, uuid: str) -> Path:
         return self.worker(uuid) / "log"
+
+
+def _trial(number: int) -> str:
+    return f"trials/{number // BUCKET_SIZE:05d}/{number:08d}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from itertools import pairwise
+from operator import lt
 from typing import Any
 
 from sweeprun.trials import REASONS, TRANSITIONS, Curve, Failure, FailureClass, Reason, Run, Trial, TrialState
@@ -84,7 +83,7 @@ def left(trial: Trial) -> Record:
         "step": trial.step,
         "last_step": trial.last_step,
         "first": trial.first,
-        "values": {name: _number(value) for name, value in trial.values.items()},
+        "values": {name: number(value) for name, value in trial.values.items()},
         "curve": curve_record(trial.curve),
         "failure": failure_record(trial.failure),
     }
@@ -93,9 +92,9 @@ def left(trial: Trial) -> Record:
 def curve_record(curve: Curve) -> Record:
     return {
         "steps": list(curve.steps),
-        "values": {name: [_number(value) for value in column] for name, column in curve.values.items()},
+        "values": {name: [number(value) for value in column] for name, column in curve.values.items()},
         "firsts": {
-            name: {str(step): _number(value) for step, value in points.items()} for name, points in curve.firsts.items()
+            name: {str(step): number(value) for step, value in points.items()} for name, points in curve.firsts.items()
         },
     }
 
@@ -140,9 +139,8 @@ def _folded(trial: Trial | None, record: Record) -> Trial:
         trial = _after_run(trial, record)
     trial = _counted(trial, record.get("counts"), progressed=trial.last_step > before_run.last_step)
     if state is TrialState.RUNNING:
-        trial = replace(trial, runs=(*trial.runs, Run(started=record["at"])))
-    return replace(
-        trial,
+        trial = trial._replace(runs=(*trial.runs, Run(started=record["at"])))
+    return trial._replace(
         n=record["n"],
         state=state,
         reason=reason,
@@ -170,8 +168,7 @@ def _after_run(trial: Trial, record: Record) -> Trial:
     _check(record, _LEFT)
     run = Run(*(record[key] for key in ("started", "seconds", "gpu_seconds", "memory_bytes", "skipped", "cut")))
     failure = record["failure"]
-    return replace(
-        trial,
+    return trial._replace(
         runs=(*trial.runs[:-1], run),
         step=record["step"],
         last_step=record["last_step"],
@@ -185,20 +182,20 @@ def _after_run(trial: Trial, record: Record) -> Trial:
 
 def _counted(trial: Trial, counts: str | None, progressed: bool) -> Trial:
     if counts == DEATH:
-        return replace(trial, deaths=trial.deaths + 1)
+        return trial._replace(deaths=trial.deaths + 1)
     if counts == RETRY:
-        return replace(trial, retries=trial.retries + 1)
+        return trial._replace(retries=trial.retries + 1)
     if counts == PREEMPTION and not progressed:
-        return replace(trial, preemptions=trial.preemptions + 1)
+        return trial._replace(preemptions=trial.preemptions + 1)
     return trial
 
 
 def curve_from(record: Mapping[str, Any]) -> Curve:
     """Raises ValueError for a curve that is none."""
     steps = tuple(record["steps"])
-    if any(type(step) is not int or not 0 <= step < 2**63 for step in steps):
+    if not {*map(type, steps)} <= {int} or not 0 <= min(steps, default=0) <= max(steps, default=0) < 2**63:
         raise ValueError("the steps of its curve are no counts")
-    if any(a >= b for a, b in pairwise(steps)):
+    if not all(map(lt, steps, steps[1:])):
         raise ValueError("the steps of its curve do not increase")
     if any(len(column) != len(steps) for column in record["values"].values()):
         raise ValueError("a column of its curve is not as long as its steps")
@@ -206,7 +203,7 @@ def curve_from(record: Mapping[str, Any]) -> Curve:
         raise ValueError("its curve has a first report of a step that it has not")
     return Curve(
         steps=steps,
-        values={name: tuple(float(value) for value in column) for name, column in record["values"].items()},
+        values={name: tuple(map(float, column)) for name, column in record["values"].items()},
         firsts={
             name: {int(step): float(value) for step, value in points.items()}
             for name, points in record["firsts"].items()
@@ -224,5 +221,6 @@ def failure_from(record: Mapping[str, Any]) -> Failure:
     )
 
 
-def _number(value: float) -> float | str:
+def number(value: float) -> float | str:
+    """As strict JSON has it."""
     return value if math.isfinite(value) else str(value)

@@ -18,7 +18,7 @@ from sweeprun.store import checkpoints, durable, founding, records, scratch, sna
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
-from sweeprun.trials import Reason, Trial, TrialState
+from sweeprun.trials import Reason, Trial, Trials, TrialState
 
 _FIRST = {TrialState.RUNNING: Reason.NEW, TrialState.WAITING: Reason.QUEUED}
 _USUAL = {TrialState.RUNNING: Reason.RESUMED, TrialState.WAITING: Reason.REQUEUED}
@@ -118,12 +118,12 @@ class Sweep:
                 resolved = _with(resolved, path, value)
         return resolved
 
-    def trials(self) -> list[Trial]:
+    def trials(self) -> Trials:
         """Every trial, by number, as fresh as the directory."""
         with durable.reading(self.layout.trials):
             index = self._opened()
             index.refresh()
-        return list(index.trials)
+        return index.trials
 
     @property
     def strangers(self) -> list[Path]:

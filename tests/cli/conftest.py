@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,7 @@ class Built:
         """One more trial, ended with `value` at `step`."""
         trial = self.running(**params)
         said = {"val_loss": value} if value is not None else {}
-        done = replace(
-            trial,
+        done = trial._replace(
             runs=(Run(trial.runs[0].started, seconds),),
             values=said | (values or {}),
             step=step if said else None,

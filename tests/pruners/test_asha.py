@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,7 +103,7 @@ def test_at_a_rung_between_two_reports_the_last_one_before_it_counts(
 ) -> None:
     def waiting(number: int, loss: float) -> Trial:
         trial = make_trial(number, [loss], steps=[2], state=TrialState.PAUSED, until=3)
-        return replace(trial, last_step=3)
+        return trial._replace(last_step=3)
 
     history = make_history([waiting(0, 0.4), waiting(1, 0.2), waiting(2, 0.3)])
     assert NINE.verdict(history.trials[1], history).reason == "loss 0.2 at step 3 is number 1 of 3 there"

@@ -8,7 +8,6 @@ import math
 import random
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -54,7 +53,7 @@ def pruner(request: pytest.FixtureRequest) -> Pruner:
 def flipped(trial: Trial) -> Trial:
     """The same trial of a sweep that maximises the negative."""
     values = {name: tuple(-value for value in column) for name, column in trial.curve.values.items()}
-    return replace(trial, curve=Curve(trial.curve.steps, values))
+    return trial._replace(curve=Curve(trial.curve.steps, values))
 
 
 def moment(
@@ -164,7 +163,7 @@ def test_a_report_without_the_metric_is_no_nan(
     pruner: Pruner, make_trial: MakeTrial, make_history: MakeHistory
 ) -> None:
     curve = Curve((1, 2), {"loss": (1.0, math.nan), "acc": (0.1, 0.2)})
-    trial = replace(make_trial(9, state=TrialState.RUNNING), curve=curve)
+    trial = make_trial(9, state=TrialState.RUNNING)._replace(curve=curve)
     assert pruner.verdict(trial, make_history()).action is Action.CONTINUE
 
 
@@ -190,7 +189,7 @@ def test_what_was_kept_from_earlier_moments_changes_no_answer(
         if walk.random() < 0.1:
             trials.pop()
         history = history.advance(trials)
-        fresh, running = make_history(trials), replace(trial, state=TrialState.RUNNING)
+        fresh, running = make_history(trials), trial._replace(state=TrialState.RUNNING)
         assert pruner.verdict(running, history) == pruner.verdict(running, fresh)
         if isinstance(pruner, Promoter):
             assert pruner.promotion(history) == pruner.promotion(fresh)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -33,7 +32,7 @@ def begun(make_trial: MakeTrial) -> Callable[..., History]:
 
     def ended(trial: Trial, fails: bool, loss: float) -> Trial:
         if fails:
-            return replace(trial, state=TrialState.FAILED)
+            return trial._replace(state=TrialState.FAILED)
         last = trial.until == 81
         state = TrialState.COMPLETE if last else TrialState.PAUSED
         rest = {"until": trial.until, "notes": trial.notes}
@@ -46,7 +45,7 @@ def begun(make_trial: MakeTrial) -> Callable[..., History]:
             trials = list(history.trials)
             promotion = pruner.promotion(history)
             if promotion is not None:
-                trial = replace(trials[promotion.trial], until=promotion.until)
+                trial = trials[promotion.trial]._replace(until=promotion.until)
             elif len(trials) < n:
                 start = pruner.start({}, history)
                 trial = make_trial(len(trials), state=TrialState.RUNNING, until=start.until, notes=start.notes)

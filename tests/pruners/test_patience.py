@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -102,7 +101,7 @@ def test_another_metric_is_watched_in_its_own_direction(make_history: Callable[.
     assert PatiencePruner(metric="acc", goal="maximize", patience=2).verdict(trial, make_history()).stop
     assert not PatiencePruner(metric="acc", patience=2).verdict(trial, make_history()).stop
     assert not PatiencePruner(patience=2).verdict(trial, make_history()).stop
-    assert not PatiencePruner(metric="f1", patience=2).verdict(replace(trial), make_history()).stop
+    assert not PatiencePruner(metric="f1", patience=2).verdict(trial._replace(), make_history()).stop
 
 
 @pytest.mark.parametrize(

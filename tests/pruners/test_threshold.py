@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,7 +171,7 @@ def test_a_metric_that_is_reported_rarely_is_not_judged_after_until_either(
     make_trial: MakeTrial, make_history: MakeHistory
 ) -> None:
     curve = Curve((3, 4), {"loss": (9.0, math.nan), "train_loss": (1.0, 1.0)})
-    trial = replace(make_trial(1, state=TrialState.RUNNING), curve=curve)
+    trial = make_trial(1, state=TrialState.RUNNING)._replace(curve=curve)
     history = make_history([make_trial(0, [1.0] * 9)])
     assert not ThresholdPruner(behind={2: 0.5}, until=4).verdict(trial, history).stop
     assert ThresholdPruner(behind={2: 0.5}, until=5).verdict(trial, history).stop

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -308,8 +308,8 @@ class Stage:
     @staticmethod
     def left(trial: Trial) -> dict[str, Any]:
         """What a record says where the trial's run is over."""
-        run = replace(trial.runs[-1], seconds=1.0)
-        return records.left(replace(trial, runs=(*trial.runs[:-1], run)))
+        run = trial.runs[-1]._replace(seconds=1.0)
+        return records.left(trial._replace(runs=(*trial.runs[:-1], run)))
 
     @property
     def trials(self) -> list[Trial]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def test_a_nan_beside_the_objective_is_the_same_nan_again(sweep: Sweep) -> None:
 def test_a_trial_that_ran_here_is_no_import(sweep: Sweep) -> None:
     ran = Trial(0, "uid", TrialState.RUNNING, params={"x": 1}, worker="f" * 32)
     ran = sweep.create_trial(ran, TrialState.RUNNING)
-    sweep.advance(ran, TrialState.COMPLETE, "", **records.left(replace(ran, values={"loss": 0.5})))
+    sweep.advance(ran, TrialState.COMPLETE, "", **records.left(ran._replace(values={"loss": 0.5})))
     made = brought(sweep, result(1, 0.5))
     assert [(trial.number, trial.configuration) for trial, _ in made.trials] == [(1, 0)]
 

@@ -57,12 +57,12 @@ def test_exit_75_and_a_sigterm_that_was_not_ours_are_preemptions(end):
 
 
 def test_the_third_preemption_in_a_row_without_a_new_step_is_a_hang():
-    assert meaning(code=75, trial=replace(TRIAL, preemptions=1)).state is TrialState.WAITING
-    assert meaning(code=75, trial=replace(TRIAL, preemptions=2)).failure.kind is FailureClass.HANG
+    assert meaning(code=75, trial=TRIAL._replace(preemptions=1)).state is TrialState.WAITING
+    assert meaning(code=75, trial=TRIAL._replace(preemptions=2)).failure.kind is FailureClass.HANG
 
 
 def test_a_preemption_of_a_run_that_came_further_is_free():
-    outcome = meaning(code=75, trial=replace(TRIAL, preemptions=2), progressed=True)
+    outcome = meaning(code=75, trial=TRIAL._replace(preemptions=2), progressed=True)
     assert (outcome.state, outcome.counts) == (TrialState.WAITING, None)
 
 
@@ -106,10 +106,10 @@ def test_a_failure_holds_how_it_ended_and_the_last_lines():
 
 def test_a_launcher_that_died_is_a_death_and_the_third_is_the_end():
     assert meaning(ended_by="launcher_lost", code=None).counts == "death"
-    outcome = meaning(ended_by="launcher_lost", code=None, trial=replace(TRIAL, deaths=2))
+    outcome = meaning(ended_by="launcher_lost", code=None, trial=TRIAL._replace(deaths=2))
     assert outcome.failure.kind is FailureClass.LOST
-    assert lost(replace(TRIAL, deaths=1)).state is TrialState.WAITING
-    assert lost(replace(TRIAL, deaths=2)).failure.kind is FailureClass.LOST
+    assert lost(TRIAL._replace(deaths=1)).state is TrialState.WAITING
+    assert lost(TRIAL._replace(deaths=2)).failure.kind is FailureClass.LOST
 
 
 def test_what_cannot_be_killed_is_said_whatever_was_asked():
@@ -126,7 +126,7 @@ def test_only_listed_failures_are_tried_again_and_only_so_often():
     outcome, retry = meaning(code=1), Retry(2, ("crash",))
     assert retried(outcome, TRIAL, retry).state is TrialState.WAITING
     assert retried(outcome, TRIAL, retry).counts == "retry"
-    assert retried(outcome, replace(TRIAL, retries=2), retry) is outcome
+    assert retried(outcome, TRIAL._replace(retries=2), retry) is outcome
     assert retried(outcome, TRIAL, Retry(2, ("oom",))) is outcome
     assert retried(meaning(), TRIAL, retry) == meaning()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -175,7 +174,7 @@ def test_the_best_of_several_sweeps_come_from_each_in_turn() -> None:
 
 def test_of_several_metrics_the_front_within_the_limits_is_run_again_before_all_else() -> None:
     def told(number: int, loss: float, ms: float) -> Trial:
-        return replace(ended(number, loss, x=number / 8), values={"loss": loss, "ms": ms})
+        return ended(number, loss, x=number / 8)._replace(values={"loss": loss, "ms": ms})
 
     space = FILE.replace("metric: loss", "metrics: [{name: loss}, {name: ms, limit: 100}]")
     trials = told(0, 0.0, 900.0), told(1, 0.3, 90.0), told(2, 0.1, 110.0), told(3, 0.5, 50.0), told(4, 0.6, 95.0)

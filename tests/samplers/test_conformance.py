@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -379,11 +378,11 @@ def trained(sampler: Sampler, space: Space, lesson: Train, slots: int = 3, sign:
             decided = sampler.promotion(history)
             assert decided == sampler.promotion(history_of(space, list(trials), (objective,)))
             if isinstance(decided, Demotion):
-                trials[decided.trial] = replace(trials[decided.trial], state=TrialState.PRUNED, why=decided.reason)
+                trials[decided.trial] = trials[decided.trial]._replace(state=TrialState.PRUNED, why=decided.reason)
                 continue
             if decided is not None:
                 goes_on = {"state": TrialState.RUNNING, "until": decided.until, "why": decided.reason}
-                trials[decided.trial] = replace(trials[decided.trial], **goes_on)
+                trials[decided.trial] = trials[decided.trial]._replace(**goes_on)
                 running.append(decided.trial)
                 continue
             if (found := suggest(sampler, history)) is not None:
@@ -408,11 +407,11 @@ def gone_on(trial: Trial, lesson: Train, sampler: Promoter, history: History, si
     for step in range(before + 1, trial.until + 1):
         loss = lesson(trial.params, trial.number, step)
         if loss is None:
-            return replace(trial, state=TrialState.FAILED, failure=Failure(FailureClass.CRASH, ""))
+            return trial._replace(state=TrialState.FAILED, failure=Failure(FailureClass.CRASH, ""))
         column = (*trial.curve.values.get("loss", ()), sign * loss)
         curve = Curve((*trial.curve.steps, step), {"loss": column})
-        trial = replace(trial, curve=curve, last_step=step, values={"loss": sign * loss})
-    return replace(trial, state=AFTER[sampler.verdict(trial, history).action])
+        trial = trial._replace(curve=curve, last_step=step, values={"loss": sign * loss})
+    return trial._replace(state=AFTER[sampler.verdict(trial, history).action])
 
 
 @pytest.fixture(params=POPULATIONS)

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -311,7 +310,7 @@ def timed(history: History, seconds: Callable[[Params], float]) -> History:
     spans = [seconds(each.params) for each in history.trials]
     starts = np.cumsum([0.0, *spans]).tolist()
     runs = [Run(start, span) for start, span in zip(starts[:-1], spans, strict=True)]
-    trials = [replace(each, runs=(run,)) for each, run in zip(history.trials, runs, strict=True)]
+    trials = [each._replace(runs=(run,)) for each, run in zip(history.trials, runs, strict=True)]
     return History(history.space, history.objectives, trials)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ def member(number: int, params: Params, losses: Sequence[float], state: TrialSta
 
 
 def given_up(trial: Trial) -> Trial:
-    return replace(trial, state=TrialState.PRUNED)
+    return trial._replace(state=TrialState.PRUNED)
 
 
 def copied(trials: Sequence[Trial], make_history: MakeHistory, where: Space, n: int = 10) -> list[Params]:
@@ -87,7 +86,7 @@ def test_choices_are_those_of_the_parent_or_drawn_anew(make_history: MakeHistory
 
 def test_before_enough_is_known_copies_are_perturbed_as_those_of_pbt(make_history: MakeHistory) -> None:
     trials = [
-        replace(member(i, {"x": 0.5}, [9.0, 9.0 - i]), curve=Curve((10,), {"loss": (9.0 - i,)})) for i in range(8)
+        member(i, {"x": 0.5}, [9.0, 9.0 - i])._replace(curve=Curve((10,), {"loss": (9.0 - i,)})) for i in range(8)
     ]
     trials[0] = given_up(trials[0])
     xs = {params["x"] for params in copied(trials, make_history, space(), n=30)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,13 +71,12 @@ def test_who_is_ahead_is_compared_where_enough_others_have_come(make_history: Ma
 
 
 def test_who_has_begun_as_a_copy_is_not_compared_by_what_its_member_gave_up(make_history: MakeHistory) -> None:
-    copy = replace(
-        member(4, 0.0, 2.0),
+    copy = member(4, 0.0, 2.0)._replace(
         notes={"member": 0, "generation": 1, "from_step": 10},
         parent=1,
         curve=Curve((20,), {"loss": (2.0,)}),
     )
-    given_up = replace(member(0, 9.0), state=TrialState.PRUNED)
+    given_up = member(0, 9.0)._replace(state=TrialState.PRUNED)
     others = [member(1, 1.0, state=RUNNING), member(2, 2.0, state=RUNNING), member(3, 3.0, state=RUNNING)]
     assert FOUR.promotion(make_history([given_up, *others, copy])) == Promotion(
         4, 30, "too few are ready to be compared with; it goes on to step 30"
@@ -100,20 +98,19 @@ def test_a_metric_that_is_reported_between_ready_points_counts_as_it_was_before_
 ) -> None:
     def at_fives(number: int, *losses: float, **rest: Any) -> Trial:
         steps = tuple(range(5, 5 * len(losses) + 1, 5))
-        return replace(member(number, until=9, **rest), curve=Curve(steps, {"loss": losses}), last_step=steps[-1])
+        return member(number, until=9, **rest)._replace(curve=Curve(steps, {"loss": losses}), last_step=steps[-1])
 
     ahead = [at_fives(number, 7.5, 5.0, state=RUNNING) for number in (1, 2, 3)]
     sampler = PBTSampler(members=4, interval=9, max=36)
-    stands = replace(at_fives(0, 7.0), last_step=9)
+    stands = at_fives(0, 7.0)._replace(last_step=9)
     assert sampler.promotion(make_history([stands, *ahead])) == Promotion(
         0, 18, "loss 7 at step 9 is number 1 of 4; it goes on to step 18"
     )
 
 
 def test_a_copy_from_further_on_is_better_where_its_member_never_was(make_history: MakeHistory) -> None:
-    failed = replace(member(0, state=TrialState.FAILED), until=10)
-    copy = replace(
-        member(4, state=RUNNING),
+    failed = member(0, state=TrialState.FAILED)._replace(until=10)
+    copy = member(4, state=RUNNING)._replace(
         notes={"member": 0, "generation": 1, "from_step": 20},
         parent=1,
         until=30,
@@ -160,7 +157,7 @@ def test_in_step_who_is_given_up_is_replaced_before_anybody_goes_on(make_history
     trials = [member(0, 1.0), member(1, 2.0), member(2, 3.0), member(3, 4.0)]
     decided = FOUR_SYNC.promotion(make_history(trials))
     assert isinstance(decided, Demotion)
-    trials[decided.trial] = replace(trials[decided.trial], state=TrialState.PRUNED)
+    trials[decided.trial] = trials[decided.trial]._replace(state=TrialState.PRUNED)
     history = make_history(trials)
     assert FOUR_SYNC.promotion(history) is None
     found = asked(FOUR_SYNC, history)
@@ -189,7 +186,7 @@ def begun(number: int, found: Suggestion) -> Trial:
 
 
 def test_a_copy_is_taken_only_of_who_stands_still_and_before_that_one_goes_on(make_history: MakeHistory) -> None:
-    given_up = replace(member(0, 9.0), state=TrialState.PRUNED)
+    given_up = member(0, 9.0)._replace(state=TrialState.PRUNED)
     others = [member(2, 2.0, state=RUNNING), member(3, 3.0)]
     runs, stands = (make_history([given_up, member(1, 1.0, state=state), *others]) for state in (RUNNING, PAUSED))
     assert asked(FOUR, runs) is None
@@ -211,23 +208,22 @@ def test_with_fewer_slots_than_members_who_is_furthest_behind_comes_first(make_h
 
 
 def test_a_copy_goes_on_from_where_its_parent_really_is(make_history: MakeHistory) -> None:
-    beyond = replace(
-        member(1, 1.0), last_step=13, curve=Curve((10, 13), {"loss": (1.0, 1.0)})
+    beyond = member(1, 1.0)._replace(last_step=13, curve=Curve((10, 13), {"loss": (1.0, 1.0)})
     )  # a program that did not leave at once
-    given_up = replace(member(0, 9.0), state=TrialState.PRUNED)
+    given_up = member(0, 9.0)._replace(state=TrialState.PRUNED)
     found = asked(FOUR, make_history([given_up, beyond, member(2, 3.0), member(3, 3.0)]))
     assert found is not None
     assert (found.notes["from_step"], found.until) == (13, 20)
 
 
 def test_trials_that_a_person_asked_for_are_nobody_in_the_population(make_history: MakeHistory) -> None:
-    added = replace(member(3, 0.0), notes={}, origin="add", until=None, state=RUNNING)
+    added = member(3, 0.0)._replace(notes={}, origin="add", until=None, state=RUNNING)
     history = make_history([member(0, 1.0), member(1, 2.0), member(2, 3.0), added])
     found = asked(FOUR, history)
     assert found is not None
     assert found.notes["member"] == 3
-    assert FOUR.verdict(replace(added, last_step=10), history).action == "continue"
-    assert FOUR.verdict(replace(added, last_step=40), history).action == "finish"
+    assert FOUR.verdict(added._replace(last_step=10), history).action == "continue"
+    assert FOUR.verdict(added._replace(last_step=40), history).action == "finish"
 
 
 # ---- its options

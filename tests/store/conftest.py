@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +56,9 @@ def finish_trial(sweep: Sweep, trial: Trial, value: float = 0.5, log: Path | Non
 def reached(trial: Trial, value: float = 0.5, step: int = 3, earlier: float = 1.0) -> Trial:
     """`trial` with what its run reached and cost."""
     curve = Curve((1, step), {"loss": (earlier, value)}, {"loss": {step: float("inf")}})
-    run = replace(trial.runs[-1], seconds=2.5, gpu_seconds=1.0, memory_bytes=7)
-    return replace(
-        trial, values={"loss": value}, step=step, last_step=step, first=1, curve=curve, runs=(*trial.runs[:-1], run)
-    )
+    run = trial.runs[-1]._replace(seconds=2.5, gpu_seconds=1.0, memory_bytes=7)
+    runs = (*trial.runs[:-1], run)
+    return trial._replace(values={"loss": value}, step=step, last_step=step, first=1, curve=curve, runs=runs)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ def known(sweep: Sweep, start: Make, finish: Make) -> tuple[EarlierSweep, ...]:
     """Two sweeps: one with three trials, not all of them finite, and one with a trial."""
     first, second = finish(sweep, start(sweep)), finish(sweep, start(sweep), float("nan"))
     failure = Failure(FailureClass.OOM, "too much", None, "SIGKILL", ("a line",))
-    failed = replace(first, number=7, state=TrialState.FAILED, failure=failure)
-    return EarlierSweep("u1", "a", (first, second, failed)), EarlierSweep("u2", "b", (replace(first, number=3),))
+    failed = first._replace(number=7, state=TrialState.FAILED, failure=failure)
+    return EarlierSweep("u1", "a", (first, second, failed)), EarlierSweep("u2", "b", (first._replace(number=3),))
 
 
 @pytest.fixture

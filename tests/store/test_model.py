@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import settings
@@ -65,8 +64,7 @@ class TwoSweeps(RuleBasedStateMachine):
         said = {"worker": WORKERS[side], "run": run}
         if trial.state is TrialState.RUNNING:
             value = float("nan") if broken else 0.5
-            ended = replace(
-                trial, runs=(*trial.runs[:-1], replace(trial.runs[-1], seconds=1.0)), values={"loss": value}
+            ended = trial._replace(runs=(*trial.runs[:-1], trial.runs[-1]._replace(seconds=1.0)), values={"loss": value}
             )
             said |= records.left(ended)
         n, state, uid = self.truth[trial.number]

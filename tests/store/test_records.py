@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -199,6 +198,5 @@ def test_what_created_says_is_what_a_trial_is_born_with() -> None:
     trial = Trial(7, "u", TrialState.RUNNING, params={"x": [1, 2]}, notes={"a": 1}, origin="first", seed=3, parent=2)
     said = record(1, TrialState.RUNNING) | records.created(trial)
     born = records.fold(None, said)
-    assert replace(born, state=trial.state, reason=None, why="", runs=(), worker="", run=0) == replace(
-        trial, created=1.0, changed=1.0
-    )
+    waiting = born._replace(state=trial.state, reason=None, why="", runs=(), worker="", run=0)
+    assert waiting == trial._replace(created=1.0, changed=1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def trial(sweep: Sweep, start: Make) -> Trial:
 
 
 def later(trial: Trial, run: int) -> Trial:
-    return replace(trial, run=run)
+    return trial._replace(run=run)
 
 
 def test_a_run_has_its_parameters_and_an_empty_checkpoint(sweep: Sweep, trial: Trial) -> None:

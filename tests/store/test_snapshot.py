@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +50,8 @@ TRIALS = st.builds(
     first=st.none() | st.integers(0, 1),
     created=st.floats(0, 2e9),
     changed=st.floats(0, 2e9),
+    reason=st.none(),
+    damaged=st.just(False),
 )
 
 
@@ -67,7 +68,7 @@ def fill(sweep: Sweep, start: Make, finish: Make) -> list[Trial]:
     finish(sweep, start(sweep))
     failure = Failure(FailureClass.OOM, "exit code 1", 1, None, ("a",))
     failed = start(sweep)
-    sweep.advance(failed, TrialState.FAILED, "oom", **records.left(replace(failed, failure=failure)))
+    sweep.advance(failed, TrialState.FAILED, "oom", **records.left(failed._replace(failure=failure)))
     start(sweep)
     finish(sweep, start(sweep), value=float("inf"))
     trials = sweep.trials()
@@ -94,12 +95,16 @@ def test_opening_with_a_snapshot_finds_what_a_full_scan_finds(
 
 def test_only_trials_that_are_final_and_whole_are_kept(sweep: Sweep, start: Make, finish: Make) -> None:
     trials = fill(sweep, start, finish)
-    snapshot.save(sweep.layout, sweep.uid, [*trials, replace(trials[0], number=9, damaged=True)])
+    snapshot.save(sweep.layout, sweep.uid, [*trials, trials[0]._replace(number=9, damaged=True)])
     assert sorted(snapshot.load(sweep.layout, sweep.uid)) == [0, 1, 3]
 
 
 def rewritten(path: Path, **said: Any) -> None:
     path.write_bytes(durable.encode(durable.read_record(path) | said))
+
+
+def with_column(path: Path, name: str, column: object) -> None:
+    rewritten(path, columns=durable.read_record(path)["columns"] | {name: column})
 
 
 BREAKS: dict[str, Callable[[Path], object]] = {
@@ -109,9 +114,11 @@ BREAKS: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(b"\xff" * 100),
     "newer": lambda path: rewritten(path, format=snapshot.FORMAT + 1),
     "of another sweep": lambda path: rewritten(path, sweep="other"),
-    "without trials": lambda path: rewritten(path, trials=None),
-    "of another shape": lambda path: rewritten(path, trials=[{"number": 0}]),
-    "of lists": lambda path: rewritten(path, trials=[[]]),
+    "without trials": lambda path: rewritten(path, columns=None),
+    "of another shape": lambda path: rewritten(path, columns={"number": 0}),
+    "of lists": lambda path: rewritten(path, columns=[[]]),
+    "with a short column": lambda path: with_column(path, "uid", ["u"]),
+    "with another kind of column": lambda path: with_column(path, "curve", "curves"),
     "a FIFO": lambda path: (path.unlink(), os.mkfifo(path)),
     "a link": lambda path: (path.rename(path.with_name("x")), path.symlink_to("x")),
     "a folder": lambda path: (path.unlink(), path.mkdir()),

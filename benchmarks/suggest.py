@@ -1,6 +1,6 @@
 """What does a suggestion of 10 mixed parameters cost where 100, 1 000 or 10 000 trials are known?
 
-    python benchmarks/overhead.py [--ours tpe gp] [--peers optuna optuna-gp hyperopt] [--peer-python NAME=PATH]
+    python benchmarks/suggest.py [--ours tpe gp] [--peers optuna optuna-gp hyperopt] [--peer-python NAME=PATH]
 
 Each is measured in processes of its own, in turns with the others. A cell is the median over the rounds of the mean of
 20 suggestions in a row, told in between, and in brackets its ratio to the first peer's in the same round. The first
