@@ -35,7 +35,7 @@ TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 def filled(directory: Path, size: int) -> Layout:
     """A sweep of `size` trials that have ended."""
     file = directory / f"history{size}.yaml"
-    file.write_text(SWEEP.replace("budget: 20", "budget: 3\nresources: {slots: 2}"))
+    file.write_text(SWEEP + "budget: 3\nresources: {slots: 2}\n")
     subprocess.run([SWEEPRUN, "start", file.name], cwd=directory, check=True, capture_output=True)
     layout = Layout(directory / "sweeps" / file.stem)
     first, last = (durable.read_record(layout.state(0, n)) for n in (1, 2))

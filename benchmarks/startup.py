@@ -1,20 +1,22 @@
-"""What it costs to type a command, against the imports that any such program needs, in one interleaved run.
+"""What it costs to type a command, beside a typer program with as many commands that do nothing.
 
     python benchmarks/startup.py [--runs 20]
 
-Prints medians in milliseconds and ratios, as a Markdown table for RESULTS.md.
+The sweep has a hundred trials. They take turns: medians in milliseconds, and their ratios to the other program's `--help`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from comparison.report import table
+from sweeprun.cli.app import COMMANDS
 
 STUB = """\
 import json, os
@@ -27,7 +29,19 @@ args: none
 metric: loss
 parameters: {x: {min: 0.0, max: 1.0}}
 algorithm: random
-budget: 20
+"""
+
+
+OTHER = """\
+import typer
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+def command(number):
+    def nothing():
+        "Does nothing."
+    app.command(f"command{number}")(nothing)
+for number in range(COUNT):
+    command(number)
+app()
 """
 
 
@@ -49,32 +63,32 @@ def interleaved(commands: dict[str, list[str]], cwd: str, runs: int) -> dict[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     runs: int = parser.parse_args().runs
     python, sweeprun = sys.executable, str(Path(sys.executable).with_name("sweeprun"))
     with tempfile.TemporaryDirectory() as cwd:
         Path(cwd, "stub.py").write_text(STUB)
-        Path(cwd, "small.yaml").write_text(SWEEP)
+        Path(cwd, "small.yaml").write_text(SWEEP + "budget: 100\n")
+        Path(cwd, "other.py").write_text(OTHER.replace("COUNT", str(len(COMMANDS))))
         seconds([sweeprun, "start", "small.yaml"], cwd)
         medians = interleaved(
             {
                 "python -c pass": [python, "-c", "pass"],
                 "python -c 'import sweeprun'": [python, "-c", "import sweeprun"],
-                "python -c 'import typer, yaml, pydantic, rich'": [python, "-c", "import typer, yaml, pydantic, rich"],
+                f"typer, {len(COMMANDS)} commands: --help": [python, "other.py", "--help"],
+                f"typer, {len(COMMANDS)} commands: one of them": [python, "other.py", "command0"],
                 "sweeprun --help": [sweeprun, "--help"],
-                "sweeprun status (20 trials)": [sweeprun, "status"],
-                "sweeprun best --json (20 trials)": [sweeprun, "best", "--json"],
+                "sweeprun --version": [sweeprun, "--version"],
+                "sweeprun best --json": [sweeprun, "best", "--json"],
+                "sweeprun status": [sweeprun, "status"],
             },
             cwd,
             runs,
         )
-    imports = medians["python -c 'import typer, yaml, pydantic, rich'"]
-    print("| command | median ms | ratio to the imports |\n| --- | ---: | ---: |")
-    for name, median in medians.items():
-        print(f"| `{name}` | {1000 * median:.1f} | {median / imports:.2f} |")
-    extra = medians["python -c 'import sweeprun'"] - medians["python -c pass"]
-    print(f"\n`import sweeprun` costs {1000 * extra:.1f} ms above a bare interpreter ({os.cpu_count()} cores).")
+    base = next(median for name, median in medians.items() if name.startswith("typer"))
+    rows = [(name, [f"{1000 * median:.1f}", f"{median / base:.2f}"]) for name, median in medians.items()]
+    print(table("command", ["ms", "ratio"], rows))
 
 
 if __name__ == "__main__":
