@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [--runs 20]
 
-The sweep has a hundred trials. They take turns: medians in milliseconds, and their ratios to the other program's `--help`.
+The sweep has a hundred trials. They take turns: medians in milliseconds, and ratios to the other program's `--help`.
 """
 
 from __future__ import annotations

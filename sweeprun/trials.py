@@ -257,6 +257,10 @@ class Trials(Sequence[Trial]):
     def __iter__(self) -> Iterator[Trial]:
         return chain.from_iterable(self._chunks)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether `other` is a sequence of the same trials, of whatever kind."""
+        return tuple(self) == tuple(other) if isinstance(other, Sequence) else NotImplemented
+
     def __repr__(self) -> str:
         return f"Trials({list(self)})"
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,13 @@ from sweeprun.errors import ExitCode, StoreError
 from sweeprun.launch.devices import Device, cores, open_nvml, visible
 from sweeprun.launch.leases import lease_directory
 from sweeprun.run import command
-from sweeprun.store import checkpoints, durable
+from sweeprun.store import checkpoints, durable, runs
 from sweeprun.store.filesystem import file_system, self_test
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json
 
 _FSYNCS = 10
+_NEWEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def _body(disk: Disk, devices: list[tuple[Device, bool]], sweep: Sweep | None) -
         "damaged": [] if sweep is None else [trial.number for trial in sweep.trials() if trial.damaged],
         "strangers": [] if sweep is None else [str(path) for path in sweep.strangers],
         "checkpoint_bytes": 0 if sweep is None else sum(_checkpoints(sweep)),
+        "started": {} if sweep is None else _started(sweep),
     }
 
 
@@ -163,7 +166,14 @@ def _damage(sweep: Sweep) -> list[tuple[str, str]]:
     said += [("stranger", f"{path} does not belong here") for path in sweep.strangers]
     said = said or [(sweep.name, f"{len(trials)} trials, all readable; nothing that does not belong here")]
     sizes = _checkpoints(sweep)
-    return [*said, ("checkpoints", f"{sum(sizes) / 2**20:.1f} MiB, of {len(sizes)} trials")]
+    said.append(("checkpoints", f"{sum(sizes) / 2**20:.1f} MiB, of {len(sizes)} trials"))
+    return said + [("started", f"by {how}: {n} of the newest trials") for how, n in _started(sweep).items()]
+
+
+def _started(sweep: Sweep) -> dict[str, int]:
+    """How the newest trials were started, by how many of them."""
+    ways = (runs.read_how(sweep.layout, trial.number, trial.run) for trial in sweep.trials()[-_NEWEST:])
+    return dict(Counter(how for how in ways if how is not None))
 
 
 def _checkpoints(sweep: Sweep) -> list[int]:

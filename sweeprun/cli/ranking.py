@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sweeprun.cli.view import short
@@ -53,11 +53,11 @@ def ranked(objectives: Sequence[Objective], trials: Sequence[Trial]) -> Ranking:
     Of several objectives only the Pareto front. Trials beyond a limit come last, the nearest first, and are on no
     front; behind them those with infinite values, whatever their sign: they are no result.
     """
-    valued = [trial for trial in trials if feasible(objectives, trial) is not None and not trial.damaged]
-    complete = [trial for trial in valued if trial.state is TrialState.COMPLETE]
+    whole = [trial for trial in trials if not trial.damaged]
+    complete = _best_first(objectives, (trial for trial in whole if trial.state is TrialState.COMPLETE))
     if complete:
         return _ranking(objectives, complete)
-    others = [trial for trial in valued if trial.state is not TrialState.FAILED]
+    others = _best_first(objectives, (trial for trial in whole if trial.state is not TrialState.FAILED))
     furthest = max((trial.last_step for trial in others), default=0)
     note = f"no trial is complete; these are the trials at step {furthest}, the furthest that any came"
     return _ranking(objectives, [trial for trial in others if trial.last_step == furthest], note)
@@ -65,7 +65,7 @@ def ranked(objectives: Sequence[Objective], trials: Sequence[Trial]) -> Ranking:
 
 def _ranking(objectives: Sequence[Objective], trials: Sequence[Trial], *notes: str) -> Ranking:
     front = Front(objectives, trials if len(objectives) > 1 else ())
-    order = _sorted(objectives, [trial for trial in trials if trial in front] if front else trials)
+    order = tuple(trial for trial in trials if trial in front) if front else tuple(trials)
     ranking = Ranking(tuple(objectives), order, bool(front), notes)
     if not order or ranking.feasible:
         return ranking
@@ -98,8 +98,11 @@ def up_to_date(sweep: Sweep, reporting: Reporting) -> list[Trial]:
     return [found.get(trial.number, trial) for trial in trials]
 
 
-def _sorted(objectives: Sequence[Objective], trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    def key(trial: Trial) -> tuple[float, float, int]:
-        return excess(objectives, trial), objectives[0].loss_of(trial), trial.number
-
-    return tuple(sorted(trials, key=key))
+def _best_first(objectives: Sequence[Objective], trials: Iterable[Trial]) -> list[Trial]:
+    """Those that have all values."""
+    worth = [
+        (beyond, objectives[0].loss_of(trial), trial.number, trial)
+        for trial in trials
+        if (beyond := excess(objectives, trial)) < math.inf or feasible(objectives, trial) is not None
+    ]
+    return [trial for *_, trial in sorted(worth)]

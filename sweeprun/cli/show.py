@@ -33,7 +33,7 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
         more = {"transitions": transitions, "schedule": schedule(trials, trial)}
         write_document("show", _body(sweep, trial, reporting.objectives, more))
         return
-    write(pairs(_lines(reporting, trial)))
+    write(pairs(_lines(sweep, reporting, trial)))
     if steps := list(shown(trials, trial)):
         write("\n" + pairs(steps))
     write("\n" + pairs(_said(transition) for transition in transitions))
@@ -44,11 +44,13 @@ def show(sweep_and_number: SweepAndNumber, as_json: AsJson = False, root: Root =
 
 
 def _body(sweep: Sweep, trial: Trial, objectives: Sequence[Objective], more: Mapping[str, Json]) -> dict[str, Json]:
+    entry = detail(trial, objectives)
+    ran = [run | {"how": runs.read_how(sweep.layout, trial.number, i)} for i, run in enumerate(entry["runs"], 1)]
     return {
         "sweep": sweep.name,
         "dir": str(sweep.layout.directory),
-        "trial": detail(trial, objectives)
-        | {**more, "files": _files(sweep, trial), "command": retrain.line(sweep, trial)},
+        "trial": entry
+        | {**more, "runs": ran, "files": _files(sweep, trial), "command": retrain.line(sweep, trial)},
     }
 
 
@@ -62,7 +64,7 @@ def _transitions(sweep: Sweep, trial: Trial) -> Iterator[dict[str, Json]]:
         yield {key: record[key] for key in ("n", "at", "state", "reason", "why", "worker", "run")}
 
 
-def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
+def _lines(sweep: Sweep, reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
     yield "trial", f"{trial.number}, {trial.origin}" + (f" of {trial.parent}" if trial.parent is not None else "")
     yield "state", "damaged" if trial.damaged else trial.state.value
     if origin := from_where(trial.notes):
@@ -83,7 +85,8 @@ def _lines(reporting: Reporting, trial: Trial) -> Iterator[tuple[str, str]]:
     for number, run in enumerate(trial.runs, 1):
         lasted = "not over" if run.seconds is None else span(run.seconds)
         memory = f", {run.memory_bytes / 2**20:.0f} MiB" if run.memory_bytes else ""
-        yield f"run {number}", f"{lasted}{memory}{_lost(reporting, run)}"
+        how = runs.read_how(sweep.layout, trial.number, number)
+        yield f"run {number}", f"{lasted}{memory}{f', by {how}' if how else ''}{_lost(reporting, run)}"
 
 
 def from_where(notes: Mapping[str, Json]) -> str:

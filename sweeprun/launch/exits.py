@@ -1,4 +1,5 @@
-"""How a trial's process ended: the record for the worker, and the same in exit.json for when there is no worker."""
+"""How a trial's process ended: the record for the worker, and the same in exit.json for when there is no worker. That
+has also how it was started, which people ask."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class LauncherProcess:
             _close_all(tree.fds)
         record = exit_record(tree, now, oom_kills())
         event = {"event": "ended", "trial": tree.trial} | record
-        self._exit_files.write(tree.run_dir, {"uid": tree.uid} | record, event)
+        self._exit_files.write(tree.run_dir, {"uid": tree.uid, "how": tree.how} | record, event)
 
 
 def _boot_clock() -> float:

@@ -49,6 +49,13 @@ def read_start(files: RunFiles, trial: Trial) -> dict[str, Any] | None:
     return said if said is not None and said.get("uid") == trial.uid else None
 
 
+def read_how(layout: Layout, number: int, run: int) -> str | None:
+    """How the process of a run that is over was started: fork, or exec, with a colon and the reason where a fork was
+    wanted. None where it is not over or that cannot be told."""
+    how = (read_json(RunFiles(layout.run(number, run)).exit) or {}).get("how")
+    return how if isinstance(how, str) else None
+
+
 def _hand_over(layout: Layout, trial: Trial) -> Path:
     """The trial's checkpoint under this run's name: a stray process of an earlier run cannot write into it."""
     path = layout.checkpoint(trial.number, trial.run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,7 +156,7 @@ def test_what_was_brought_in_is_no_step_of_the_search(build: Command, sweeprun: 
     first, second = build("first"), build("second")
     brought = Trial(0, "uid0", TrialState.RUNNING, params=second.params, worker=second.worker, origin="import")
     brought = second.sweep.create_trial(brought, TrialState.RUNNING)
-    said = records.left(replace(brought, values={"val_loss": 0.01}))
+    said = records.left(brought._replace(values={"val_loss": 0.01}))
     second.sweep.advance(brought, TrialState.COMPLETE, "", **said)
     for sweep in (first, second):
         sweep.ended(0.5)

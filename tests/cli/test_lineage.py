@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,8 +56,7 @@ def ended(sweep: Any, state: TrialState, step: int, **more: Any) -> Trial:
     made = sweep.sweep.create_trial(trial, TrialState.RUNNING)
     runs.prepare(sweep.sweep.layout, made)
     value = 1 / step
-    done = replace(
-        made,
+    done = made._replace(
         runs=(Run(made.runs[0].started, 5.0),),
         values={"val_loss": value},
         step=step,

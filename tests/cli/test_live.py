@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,7 +123,7 @@ def test_elsewhere_than_on_a_terminal_a_change_of_state_is_a_line(
     trial = sweep.running()
     lines.show(Event("trial_started", trial, {"devices": []}))
     lines.show(Event("metric", trial, {"step": 1, "values": {"val_loss": 0.5}}))
-    done = replace(trial, state=TrialState.COMPLETE, values={"val_loss": 0.5}, last_step=1)
+    done = trial._replace(state=TrialState.COMPLETE, values={"val_loss": 0.5}, last_step=1)
     lines.show(Event("trial_completed", done, {}))
     lines.show(Event("best_changed", done, {"values": {"val_loss": 0.5}}))
     lines.show(Event("best_changed", done, {"values": {"val_loss": 0.5}, "front": 2}))
@@ -178,7 +177,7 @@ def test_a_running_trial_has_its_rank_among_all_that_came_to_its_step(build: Com
         sweep.ended(value, step=3)
     trial = sweep.running()
     known = history(sweep).trials
-    here = replace(known[trial.number], curve=Curve((3,), {"val_loss": (0.3,)}), last_step=3)
+    here = known[trial.number]._replace(curve=Curve((3,), {"val_loss": (0.3,)}), last_step=3)
     now = history(sweep).advance([*known[:-1], here])
     shown = screen(LiveTable("demo", seen(sweep)[0], lambda: now, None))
     assert "3/4" in shown.splitlines()[3].split()

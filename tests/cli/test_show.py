@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ def test_lines_that_could_not_be_read_are_counted(
 ) -> None:
     sweep = build(source=SOURCE + f"metrics_from: {metrics_from}\n")
     trial = sweep.running()
-    done = replace(trial, runs=(Run(trial.runs[0].started, 1.0, skipped=3, cut=1),))
+    done = trial._replace(runs=(Run(trial.runs[0].started, 1.0, skipped=3, cut=1),))
     sweep.sweep.advance(done, TrialState.COMPLETE, "", **records.left(done))
     [line] = [line for line in sweeprun("show", 0).out.splitlines() if line.startswith("run 1")]
     assert line.endswith(f"1.0s{said}")

@@ -51,17 +51,29 @@ preload: [no_such_module]
 """
     events = started(tmp_path, text)
     notices = [event["text"] for event in events if event["event"] == "notice"]
-    assert notices == [
-        "trials are not forked: importing no_such_module failed: ModuleNotFoundError: No module named 'no_such_module'"
-    ]
+    why = "importing no_such_module failed: ModuleNotFoundError: No module named 'no_such_module'"
+    assert notices == [f"trials are not forked: {why}"]
     assert {trial.state for trial in Sweep(tmp_path / "sweeps" / "s").trials()} == {TrialState.COMPLETE}
+    assert document(tmp_path, "show", "s", "19")["trial"]["runs"][0]["how"] == f"exec: {why}"
+    said = document(tmp_path, "doctor", "s")["started"]
+    assert said[f"exec: {why}"] + said.get("exec", 0) == 20
 
 
 def started(directory: Path, text: str) -> list[dict[str, Any]]:
     """The events of a sweep that a file says."""
     directory.mkdir(exist_ok=True)
     (directory / "s.yaml").write_text(text)
-    command = [sys.executable, "-c", "from sweeprun.cli import main; main()", "start", "s.yaml", "--events", "e.jsonl"]
+    typed(directory, "start", "s.yaml", "--events", "e.jsonl")
+    return [json.loads(line) for line in (directory / "e.jsonl").read_text().splitlines()]
+
+
+def document(directory: Path, *words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(typed(directory, *words, "--json"))
+    return found
+
+
+def typed(directory: Path, *words: str) -> str:
+    command = [sys.executable, "-c", "from sweeprun.cli import main; main()", *words]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in (directory / "e.jsonl").read_text().splitlines()]
+    return done.stdout

@@ -177,7 +177,7 @@ def with_two(make_trial):
     """Trials by their accuracy and their milliseconds."""
 
     def made(*said):
-        return [replace(make_trial(n), values={"acc": acc, "ms": ms}) for n, (acc, ms) in enumerate(said)]
+        return [make_trial(n)._replace(values={"acc": acc, "ms": ms}) for n, (acc, ms) in enumerate(said)]
 
     return made
 

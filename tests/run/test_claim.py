@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -151,8 +149,8 @@ def test_a_paused_trial_is_not_promoted_where_its_program_still_runs(stage, clai
     claim, worker = claims("pruner: {name: asha, min: 1, max: 9, eta: 2}\nbudget: 9", running={0, 1})
     member = stage.workers[-1]._member
     for number in range(2):
-        said = replace(trial_of(member), number=number, uid=str(number), until=1, curve=Curve((1,), {"loss": (1.0,)}))
+        said = trial_of(member)._replace(number=number, uid=str(number), until=1, curve=Curve((1,), {"loss": (1.0,)}))
         trial = stage.sweep().create_trial(said, TrialState.RUNNING, member.log)
-        left = stage.left(replace(said, runs=trial.runs, last_step=1))
+        left = stage.left(said._replace(runs=trial.runs, last_step=1))
         stage.sweep().advance(trial, TrialState.PAUSED, "", member.log, worker=worker.uuid, **left)
     assert claim().number == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,8 +33,8 @@ def check(trials, *overrides, was=(), alive=()):
 @pytest.fixture
 def trained(make_trial):
     """Two trials that reported a loss and an accuracy, three times and once."""
-    three = replace(make_trial(0, [3.0, 1.0, 2.0], first=1), values={"loss": 1.0, "acc": 0.5})
-    return [three, replace(make_trial(1, [1.5], first=1), values={"loss": 1.5, "acc": 0.7})]
+    three = make_trial(0, [3.0, 1.0, 2.0], first=1)._replace(values={"loss": 1.0, "acc": 0.5})
+    return [three, make_trial(1, [1.5], first=1)._replace(values={"loss": 1.5, "acc": 0.7})]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_another_limit_asks_nothing_of_trials(trained):
 
 
 def test_a_metric_that_never_came_may_be_given_its_right_name(make_trial):
-    failed = replace(make_trial(0, [0.3, 0.5], TrialState.FAILED, metric="acc"), values={"acc": 0.5})
+    failed = make_trial(0, [0.3, 0.5], TrialState.FAILED, metric="acc")._replace(values={"acc": 0.5})
     check([failed], "metric=acc", was=["metric=accuracy"])
 
 
@@ -91,7 +90,7 @@ def test_what_the_first_step_is_called_may_be_said_as_it_was_found(trained):
 
 
 def test_nothing_that_is_read_at_this_moment_is_read_in_another_way(make_trial):
-    running = replace(make_trial(0, state=TrialState.RUNNING), worker="w1")
+    running = make_trial(0, state=TrialState.RUNNING)._replace(worker="w1")
     with pytest.raises(SweepFileError, match="metric: cannot change while trial 0 is running"):
         check([running], "metric=acc", alive={"w1"})
     check([running], "metric=acc")  # its worker is dead: who takes it over reads it from the beginning

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def test_ended_trials_go_before_paused_ones_and_of_each_kind_the_least_promising
 def test_paused_trials_are_worth_what_decides_who_is_promoted(make_trial, make_history):
     def paused(number, loss, acc):
         curve = Curve((3,), {"loss": (loss,), "acc": (acc,)})
-        return replace(make_trial(number, [loss], state=TrialState.PAUSED, until=3, steps=[3]), curve=curve)
+        return make_trial(number, [loss], state=TrialState.PAUSED, until=3, steps=[3])._replace(curve=curve)
 
     history = make_history([paused(0, 1.0, 0.5), paused(1, 2.0, 0.9), paused(2, 3.0, 0.7)])
     worths = by_worth(history, history.metric("acc", "maximize"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -76,7 +75,7 @@ def test_without_a_step_each_line_with_a_tracked_metric_is_one():
 
 def left_by_itself(lines, until, trial=None, **rest):
     """How far a trial has come whose program was to go to `until`, and left after `lines`."""
-    trial = replace(trial or blank(), until=until)
+    trial = (trial or blank())._replace(until=until)
     progress = Progress(reporting(**rest), trial, 1, continues=True)
     for line in lines:
         progress.add(line, 0.0)
@@ -91,7 +90,7 @@ def test_who_leaves_where_it_was_to_leave_has_come_there_though_its_last_report_
     assert left_by_itself(every(2, to=2), until=3) == 3
     assert left_by_itself(every(2, to=8), until=9) == 9
     assert left_by_itself(every(5, to=25), until=27) == 27
-    went_on = reached(every(2, to=2), replace(blank(until=3), last_step=3))
+    went_on = reached(every(2, to=2), blank(until=3)._replace(last_step=3))
     assert left_by_itself(every(2, to=4)[1:], until=5, trial=went_on) == 5
 
 
@@ -128,7 +127,7 @@ def test_what_a_copy_reports_again_of_its_parent_is_no_value_of_its_own():
 
 
 def test_a_copy_that_is_preempted_without_a_step_of_its_own_has_made_none():
-    before = replace(copy_at(10), preemptions=2)
+    before = copy_at(10)._replace(preemptions=2)
     assert reached(epochs(0.5, start=10), before, first=1).preemptions == 2
     assert reached(epochs(0.5, start=11), before, first=1).preemptions == 0
 
