@@ -149,16 +149,16 @@ class Forks:
         return min([self._due(), *(each.deadline for each in self.unborn.values())])
 
     def reaped(self, pid: int) -> bool:
-        """Whether it was a server that died."""
-        server = next((each for each in self.servers if each.pid == pid), None)
+        """Whether it was a server that died, or who waited to be born."""
+        server = next((each for each in self.servers if pid in each.pids), None)
         if server is not None:
-            server.pid = 0
-            server.leave("the process from which trials are forked has died")
+            server.reaped(pid)
         return server is not None
 
     @property
     def pids(self) -> set[int]:
-        return {server.pid for server in self.servers}
+        """Of the servers, and of who waits to be born of one."""
+        return set().union(*(server.pids for server in self.servers))
 
     def close(self) -> None:
         for server in self.servers:
@@ -176,6 +176,7 @@ class ForkServer:
         self.state, self.why = "starting", ""
         self.learnt: list[str] = []
         self.heard = time.monotonic()
+        self._waiting: set[int] = set()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket, self.number = ours, ours.fileno()
         ours.setblocking(False)
@@ -218,14 +219,29 @@ class ForkServer:
                 if message["imports"] not in self.learnt:
                     self.learnt.append(message["imports"])
                     self.heard = time.monotonic()
+            elif "waits" in message:
+                self._waiting.add(message["waits"])
             elif "ready" in message:
                 if message["ready"]:
                     self.state = "ready" if self.state == "starting" else self.state
                 else:
                     self.leave(message["problem"])
             else:
+                self._waiting.discard(message["pid"])
                 said.append(message)
         return said
+
+    @property
+    def pids(self) -> set[int]:
+        """Of its processes that are no trials."""
+        return {self.pid, *self._waiting} - {0}
+
+    def reaped(self, pid: int) -> None:
+        """One of its processes has died."""
+        self._waiting.discard(pid)
+        if pid == self.pid:
+            self.pid = 0
+            self.leave("the process from which trials are forked has died")
 
     def leave(self, why: str) -> None:
         """It forks nobody any more, and leaves when it finds nobody at the other end."""

@@ -1,8 +1,8 @@
 """The fork server: a process of the trials' own interpreter that has imported what they will, and forks them.
 
 It runs what `python train.py ...` would run, as that would: as `__main__`, with its own arguments, environment, working
-directory, session, descriptors and random numbers. The launcher stays the parent of each trial, as the process in
-between leaves at once.
+directory, session, descriptors and random numbers. A fork of so much memory takes its time, so the next one waits
+already when it is asked for. The launcher is the parent of each, as the process in between leaves at once.
 
 A server that learns has its trials tell which modules they import, so that the next server may have them before. The
 user's own files are none of those: they may differ from trial to trial.
@@ -55,13 +55,25 @@ def main(fd: int) -> None:
     end.send(json.dumps({"ready": problem is None, "problem": problem}).encode())
     gc.collect()
     gc.freeze()  # what is there already stays shared with the trials
-    while True:
-        data, fds, _, _ = socket.recv_fds(end, MOST_BYTES, _MOST_FDS)
-        if not data:
-            os._exit(0)
-        _bear(json.loads(data), fds, end, launcher, asked["learns"])
-        for each in fds:
-            os.close(each)
+    while not _is_over(end):
+        reader, writer = os.pipe()
+        between = os.fork()
+        if not between:
+            if os.fork():
+                os._exit(0)
+            _wait(end, writer, launcher, asked["learns"])
+        os.close(writer)
+        os.waitpid(between, 0)
+        os.read(reader, 1)  # until who waits has something to do, or is gone
+        os.close(reader)
+
+
+def _is_over(end: socket.socket) -> bool:
+    """Whether the launcher asks for nothing any more."""
+    try:
+        return not end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 # ---- before
@@ -115,19 +127,19 @@ def _survives_fork() -> bool:
 # ---- a trial
 
 
-def _bear(order: Message, fds: Sequence[int], end: socket.socket, launcher: int, learns: bool) -> None:
-    """Forks a trial. In the trial it does not return."""
-    between = os.fork()
-    if between:
-        os.waitpid(between, 0)
-        return
-    if os.fork():
-        os._exit(0)
+def _wait(end: socket.socket, taken: int, launcher: int, learns: bool) -> None:
+    """Waits for a trial, and becomes it. That somebody waits is told at the end of the pipe `taken`."""
     _await_parent(launcher)
     try:
+        end.send(json.dumps({"waits": os.getpid()}).encode())
+        data, fds, _, _ = socket.recv_fds(end, MOST_BYTES, _MOST_FDS)
+        if not data:
+            os._exit(0)
+        order = json.loads(data)
         end.send(json.dumps({"born": order["trial"], "pid": os.getpid()}).encode())
     except OSError:  # the launcher does not count on this server any more, and starts the trial otherwise
         os._exit(127)
+    os.close(taken)
     writer, *leases = fds
     kept = [*leases, end.fileno()] if learns else leases
     if not learns:

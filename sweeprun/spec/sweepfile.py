@@ -123,7 +123,7 @@ class SweepFile(Language):
         default="local", description="What runs the trials."
     )
     preload: Preload = Field(
-        default="none",
+        default="auto",
         description="Modules that are imported once for all trials, Python scripts that are forked from there; auto:"
         " those that the first trials import; none: each trial is a program of its own.",
     )

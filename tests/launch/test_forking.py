@@ -31,6 +31,46 @@ print(json.dumps({
 }))
 """
 BUSY = "import threading, time; threading.Thread(target=time.sleep, args=(60,), name='busy', daemon=True).start()"
+USES = """
+import concurrent.futures, cProfile, faulthandler, inspect, io, multiprocessing, pickle, pstats, subprocess, sys
+import threading, numpy, torch
+from torch.utils.data import DataLoader, Dataset
+
+class Squares(Dataset):
+    def __len__(self): return 8
+    def __getitem__(self, i): return torch.tensor(float(i * i)), torch.rand(())
+
+class Settings:
+    pass
+
+def square(x): return x * x
+
+def main():
+    torch.manual_seed(3)
+    for start in ("fork", "spawn"):
+        batches = list(DataLoader(Squares(), batch_size=4, num_workers=1, multiprocessing_context=start))
+        print(start, [batch.tolist() for batch, _ in batches], [noise.tolist() for _, noise in batches])
+        with multiprocessing.get_context(start).Pool(1) as pool:
+            print(pool.map(square, range(4)))
+    with concurrent.futures.ProcessPoolExecutor(2) as pool:
+        print(list(pool.map(square, range(4))))
+    threads = [threading.Thread(target=print, args=("in a thread",)) for _ in range(2)]
+    for thread in threads: thread.start(); thread.join()
+    a = torch.rand(256, 256)
+    print(float((a @ a).sum()), float(numpy.linalg.eigvalsh(a.numpy()).sum()), torch.get_num_threads())
+    print(type(pickle.loads(pickle.dumps(Settings()))) is Settings, inspect.getsource(square), __spec__)
+    print(subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True).stdout)
+    profile = cProfile.Profile()
+    profile.runcall(square, 3)
+    print("square" in str(list(pstats.Stats(profile, stream=io.StringIO()).stats)))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as traced:
+        a @ a
+    print(any("mm" in event.key for event in traced.key_averages()))
+    faulthandler.enable()
+
+if __name__ == "__main__":
+    main()
+"""
 WAITS = """
 import os
 open(os.environ["SWEEPRUN_DIR"] + "/said", "w").write(str(os.getpid()))
@@ -69,6 +109,11 @@ def forked(stage: Stage, *argv: str, **more: Any) -> Order:
     raise AssertionError("no trial was forked")
 
 
+def leaders(stage: Stage) -> list[int]:
+    """The launcher's children that have sessions: who waits to be a trial has none."""
+    return [pid for pid in stage.programs if os.getsid(pid) == pid]
+
+
 def told(stage: Stage, order: Order) -> dict[str, Any]:
     assert stage.end(order).code == 0, (order.run_dir / "stderr.log").read_text()
     said: dict[str, Any] = json.loads((order.run_dir / "stdout.log").read_text())
@@ -87,6 +132,22 @@ def test_a_forked_script_finds_all_as_a_program_of_its_own_does(stage: Stage, sc
         for name in ("SWEEPRUN_DIR", "SWEEPRUN_TRIAL_UID"):
             del said["env"][name]
     assert fork == program
+
+
+@pytest.mark.timeout(300)
+def test_what_trainings_use_works_in_a_fork_as_in_a_program(stage: Stage, script: Path) -> None:
+    script.write_text(USES)
+    printed = {}
+    for preload in (("torch",), None):
+        order, event = started(stage, str(script), preload=preload)
+        while preload and event.how != "fork":
+            assert event.how == "exec"
+            stage.launcher.stop(order.trial, 0)
+            stage.end(order)
+            order, event = started(stage, str(script), preload=preload)
+        assert stage.end(order, within_s=120).code == 0, (order.run_dir / "stderr.log").read_text()
+        printed[event.how] = (order.run_dir / "stdout.log").read_text()
+    assert printed["fork"] == printed["exec"]
 
 
 def test_two_forks_draw_other_random_numbers(stage: Stage, script: Path) -> None:
@@ -203,7 +264,7 @@ def test_trials_outlive_the_process_that_forked_them_and_later_ones_are_programs
             break
         stage.let_go(order)
         stage.end(order)
-    (server,) = {*stage.programs} - {event.pid}
+    (server,) = {*leaders(stage)} - {event.pid}
     os.kill(server, signal.SIGKILL)
     stage.let_go(order)
     assert stage.end(order).code == 0
@@ -219,8 +280,8 @@ def test_who_does_not_fork_in_time_is_given_up_and_the_trial_is_started_once(sta
     script.write_text(f"import os; open('{stage.directory}/born/' + os.environ['SWEEPRUN_TRIAL_UID'], 'x').close()")
     forked_before = forked(stage, str(script))
     stage.end(forked_before)
-    (server,) = stage.programs
-    os.kill(server, signal.SIGSTOP)
+    (server,) = leaders(stage)
+    os.killpg(server, signal.SIGSTOP)
     order, event = started(stage, str(script))
     assert event.how == "exec"
     assert stage.end(order).code == 0  # twice would be an error

@@ -22,7 +22,7 @@ SHORT = {
     "darts": ["search_epochs=1", "train_epochs=1", "width=4"],
     "digits": ["epochs=2"],
     "ensemble": ["epochs=2"],
-    "lr_finder": [],
+    "lr_finder": ["batch_size=[32,64,128]"],
     "nas": ["epochs=1"],
     "sklearn": ["n_trees.max=30"],
 }
@@ -34,20 +34,28 @@ pytestmark = pytest.mark.slow
 def swept(request: pytest.FixtureRequest, sweep: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     name = request.param
     short = [f"parameters.{override}" for override in SHORT[name]]  # a new recipe says here what makes it so
-    return sweep(tmp_path_factory.mktemp(name), RECIPES / name / "sweep.yaml", "budget=2", *short)
+    modules = {"anylang": "none", "sklearn": "[sklearn.ensemble]"}.get(name, "[torch]")
+    said = ["budget=3", "resources.slots=1", f"preload={modules}", *short]
+    return sweep(tmp_path_factory.mktemp(name), RECIPES / name / "sweep.yaml", *said), modules != "none"
 
 
-def test_every_trial_has_a_value_and_its_command_trains_it_again_to_the_same(swept: Any, tmp_path: Path) -> None:
-    trials = swept.trials()
+def test_every_trial_has_a_value_and_its_command_trains_a_forked_one_again_to_the_same(
+    swept: Any, tmp_path: Path
+) -> None:
+    sweep, forks = swept
+    trials = sweep.trials()
     assert {trial["state"] for trial in trials} == {"complete"}
-    best = json.loads(swept.call("best", "--json"))["trials"][0]
+    shown = [json.loads(sweep.call("show", str(trial["number"]), "--json"))["trial"] for trial in trials]
+    forked = [trial for trial in shown if trial["runs"][0]["how"] == "fork"]
+    assert bool(forked) is forks
+    chosen = (forked or shown)[-1]
     env = {"PATH": "/usr/bin:/bin", "SWEEPRUN_DIR": str(tmp_path)}  # where lr_finder leaves its table
     line = subprocess.run(
-        ["bash", "-c", best["command"]], env=env, capture_output=True, text=True, timeout=120, check=True
+        ["bash", "-c", chosen["command"]], env=env, capture_output=True, text=True, timeout=120, check=True
     ).stdout
     again = line + "".join(path.read_text() for path in tmp_path.iterdir())
     said = {float(number) for number in re.findall(r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?", again)}
-    assert set(best["values"].values()) <= said
+    assert set(chosen["values"].values()) <= said
 
 
 @pytest.mark.parametrize("name", NAMES)
