@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,29 +17,29 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
-    """`point` is what Space.encode gives; None where the space does not hold these parameters.
+    """What `params` are in a space, worked out when it is asked for."""
 
-    `listed`: it is one of those that a finite space counts; an edited space may hold `params` and yet deliver others.
-    """
+    def __init__(self, space: Space, params: Params):
+        self._space, self.params = space, params
 
-    params: Params
-    key: str
-    point: tuple[Floats, Flags] | None
-    listed: bool
+    @cached_property
+    def key(self) -> str:
+        """See Space.key."""
+        return self._space.key(self.params)
 
-    @classmethod
-    def of(cls, space: Space, params: Params) -> Self:
-        """What these parameters are in `space`."""
-        key, point = space.key(params), space.encode(params)
-        listed = (
-            point is not None
-            and space.continuous is None
-            and space.satisfies(params)
-            and space.key(space.decode(point[0])) == key
-        )
-        return cls(params, key, point, listed)
+    @cached_property
+    def point(self) -> tuple[Floats, Flags] | None:
+        """What Space.encode gives; None where the space does not hold these parameters."""
+        return self._space.encode(self.params)
+
+    @cached_property
+    def listed(self) -> bool:
+        """Whether it is one of those that a finite space counts; an edited space may hold `params` and yet deliver
+        others."""
+        if self.point is None or self._space.continuous is not None or not self._space.satisfies(self.params):
+            return False
+        return self._space.key(self._space.decode(self.point[0])) == self.key
 
 
 class Keys(Part, Mapping[str, int]):

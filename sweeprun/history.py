@@ -196,7 +196,7 @@ class History:
     def _configuration(self, trial: Trial) -> Configuration:
         known = self._memory.configurations.get(trial.number)
         if known is None or known.params is not trial.params:
-            known = Configuration.of(self.space, trial.params)
+            known = Configuration(self.space, trial.params)
             self._memory.configurations[trial.number] = known
         return known
 

@@ -44,12 +44,12 @@ class RandomSampler(Sampler):
 
 def _gates(history: History) -> list[tuple[int, Floats, Flags]]:
     """For each gate: its coordinate, its cells' centers (k,), and which of them lag most behind their share (k,)."""
-    U, active = history.points
     gates = []
     for gate in history.space.gates:
         shares = _shares(history.space.parameters[gate])
         if shares is None:
             continue
+        U, active = history.points
         edges = np.cumsum(shares)
         used = np.searchsorted(edges, U[active[:, gate], gate], side="right")
         deficit = shares * (len(used) + 1) - np.bincount(used, minlength=len(shares))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sweeprun.errors import Damaged
 from sweeprun.store import durable, snapshot
-from sweeprun.store.layout import BUCKET_NAME, BUCKET_SIZE, TRIAL_NAME, WORKER_NAME, Layout
+from sweeprun.store.layout import BUCKET_NAME, BUCKET_SIZE, TRIAL_NAME, WORKER_NAME, Layout, trial_name
 from sweeprun.store.records import fold
 from sweeprun.trials import Trial, Trials, TrialState
 
@@ -135,7 +135,7 @@ class Index:
         if not TRIAL_NAME.match(entry.name) or not entry.is_dir(follow_symlinks=False):
             return False
         number = int(entry.name)
-        if entry.name != self._layout.trial(number).name or number // BUCKET_SIZE != bucket:
+        if entry.name != trial_name(number) or number // BUCKET_SIZE != bucket:
             return False
         return number in saved or os.path.lexists(self._layout.state(number, 1))
 

@@ -101,7 +101,12 @@ class Layout:
 
 
 def _trial(number: int) -> str:
-    return f"trials/{number // BUCKET_SIZE:05d}/{number:08d}"
+    return f"trials/{number // BUCKET_SIZE:05d}/{trial_name(number)}"
+
+
+def trial_name(number: int) -> str:
+    """Of a trial's directory, in its bucket."""
+    return f"{number:08d}"
 
 
 @dataclass(frozen=True, slots=True)
