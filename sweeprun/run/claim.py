@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sweeprun import seeds
 from sweeprun.history import History
 from sweeprun.pruners.base import Demotion
+from sweeprun.run.foresight import Foresight
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.outcome import Outcome, arrival, ended, lost, retried
 from sweeprun.run.plan import Plan
@@ -34,6 +35,7 @@ class Claims:
         self._sweep, self._plan, self._ledger = sweep, plan, ledger
         self._observer, self._worker = observer, worker
         self._history = plan.history(())
+        self._foresight = Foresight(plan)
 
     def next(self, running: Container[int], may_create: Callable[[History], bool]) -> Trial | Nothing:
         """A trial that is ours and not started yet. `running` are the trials that this worker runs; `may_create` tells
@@ -53,6 +55,12 @@ class Claims:
                     return claimed
             promoted, history = self._promoted(history, running)
             return promoted or self._new(history, may_create)
+
+    def foresee(self, ended: Trial, may_create: Callable[[History], bool]) -> None:
+        """Work out what comes next when a trial has `ended` so, whose program still leaves."""
+        self._history = self._history.advance(self._sweep.trials().updated({ended.number: ended}))
+        if may_create(self._history):
+            self._foresight.look(self._history)
 
     def orphaned(self, trials: Iterable[Trial], running: Container[int]) -> bool:
         """Whether one of `trials` runs and has nobody who sees to it."""
@@ -119,7 +127,7 @@ class Claims:
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
         while may_create(history):
             number = history.number
-            suggestion = self._plan.suggest(history)
+            suggestion = self._foresight.suggest(history)
             if suggestion is None:
                 return Nothing(exhausted=True)
             trial = Trial(

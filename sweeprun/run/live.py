@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeprun.executors.base import Ended, Lease
-from sweeprun.run.outcome import Request, Traces
+from sweeprun.history import History
+from sweeprun.run.outcome import Request, Traces, arrival
 from sweeprun.run.overlooked import traces
 from sweeprun.run.plan import Plan
 from sweeprun.run.progress import Progress
 from sweeprun.store.layout import RunFiles
 from sweeprun.store.metrics import Reader
-from sweeprun.trials import Measurement, Run, Trial
+from sweeprun.trials import Measurement, Run, Trial, TrialState
 
 _UNASKED: Mapping[str, tuple[Request, str]] = {
     "stop": ("preempt", "its worker left"),
@@ -121,6 +122,12 @@ class Live:
         if size != self._log_bytes:
             self._log_bytes, self.heard = size, now
         return now - self.heard
+
+    def leaving(self, plan: Plan, history: History) -> Trial:
+        """The trial as it will be if its program reports no more and leaves well."""
+        trial = self.progress.ended(self.record)
+        outcome = arrival(plan.pruner, trial, history)
+        return trial._replace(state=TrialState.COMPLETE if outcome is None else outcome.state, reason=None)
 
     def over(self, end: Ended | None, now: float) -> Trial:
         """The trial with what its run cost; None: it never ran."""

@@ -32,7 +32,7 @@ from sweeprun.run.readiness import check_environment
 from sweeprun.run.spawning import Spawning
 from sweeprun.store.liveness import Membership, Observer
 from sweeprun.store.sweep import StopRequest, Sweep
-from sweeprun.trials import Measurement, Trial
+from sweeprun.trials import Measurement, Trial, TrialState
 
 __all__ = ["Switch", "Worker"]
 
@@ -68,6 +68,7 @@ class Worker:
         self._n_settled = 0
         self._untidy = True
         self._changed: str | None = None
+        self._usual_end: int | None = None
         self.halt: Reached | None = None
         self._adopt(plan)
 
@@ -236,6 +237,8 @@ class Worker:
         outcome = ended(end, request, trial, live.traces(), arrival(self.plan.pruner, trial, self.history))
         if self.plan.continues and (said := unsaved(self._sweep.layout, trial, outcome)) is not None:
             yield from self._news.noted("resumes", said)
+        if outcome.state is TrialState.COMPLETE:
+            self._usual_end = trial.last_step
         self._ledger.settle(trial, retried(outcome, trial, self.plan.retry))
 
     def _not_spawned(self, live: Live, event: SpawnFailed) -> None:
@@ -254,6 +257,7 @@ class Worker:
                 self._ask(live, *request)
             elif request is None and any(map(self._is_evidence, measurements)):
                 self._judge(live)
+                self._look_ahead(live)
 
     def _is_evidence(self, measurement: Measurement) -> bool:
         """Whether it has a metric that counts: those of a step may come one after the other."""
@@ -269,6 +273,13 @@ class Worker:
             self._ask(live, "prune", verdict.reason)
         elif verdict.stop:
             live.arrive("pause" if verdict.action is Action.PAUSE else "finish", verdict.reason, self._clock())
+
+    def _look_ahead(self, live: Live) -> None:
+        """Where a trial has come to its end, which is where the last one that was complete had it, its slot is free
+        soon: what it gets then need not be worked out only then."""
+        end = self._usual_end if live.record.until is None else live.record.until
+        if end is not None and live.trial.last_step >= end and self.halt is None and live.request is None:
+            self._claims.foresee(live.leaving(self.plan, self.history), self._halting.may_create)
 
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
         live.ask(request, why)

@@ -23,6 +23,11 @@ class Sampler(BaseModel, ABC):
     exhausted: ClassVar[str] = "every configuration of the space has been tried"
     """Why a sweep is over where nothing more is suggested."""
 
+    @property
+    def times(self) -> bool:
+        """Whether it looks at how long trials took."""
+        return False
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @abstractmethod

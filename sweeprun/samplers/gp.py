@@ -86,6 +86,10 @@ class GPSampler(Sampler):
         starts = np.vstack([rng.random((_N_RANDOM, box.d)), around(box, surrogate.good, _N_NEAR, rng)])
         return ascended(score, box, starts, rng)
 
+    @property
+    def times(self) -> bool:
+        return self.seconds is not None
+
     def _cost(self, box: Cube, history: History, evidence: Evidence) -> Cost | None:
         """What a trial costs, as far as that matters."""
         if self.seconds is None:
