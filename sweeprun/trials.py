@@ -10,7 +10,6 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain, compress, count, groupby, zip_longest
 from operator import is_not
-from types import MappingProxyType
 from typing import Any, NamedTuple, Self, overload
 
 SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
@@ -18,8 +17,7 @@ MEMBER = "member"  # what the notes of a trial of a population have: of which me
 
 Json = Any  # None, bool, int, float, str, list or dict of these
 Params = dict[str, Json]
-_NO_PARAMS: Params = {}  # nobody changes the parameters of a trial
-_NOTHING: Any = MappingProxyType({})
+_NOTHING: dict[str, Any] = {}  # shared, as nobody changes what a trial holds
 
 
 class TrialState(StrEnum):
@@ -165,7 +163,7 @@ class Trial(NamedTuple):
     state: TrialState
     reason: Reason | None = None
     why: str = ""
-    params: Params = _NO_PARAMS
+    params: Params = _NOTHING
     notes: Mapping[str, Json] = _NOTHING
     origin: str = "search"
     configuration: int = 0
