@@ -6,8 +6,10 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from sweeprun.launch.devices import cores
 from sweeprun.launch.events import Ended, Event, SpawnFailed, Started
 from sweeprun.launch.leases import Lease, NoRoom
 
@@ -44,6 +46,11 @@ class Executor(ABC):
     @abstractmethod
     def slots(self) -> int:
         """The most trials at once."""
+
+    @cached_property
+    def threads(self) -> int:
+        """How many a trial may use where all slots are in use, one on each core that is ours."""
+        return max(1, cores() // self.slots)
 
     @property
     @abstractmethod

@@ -52,5 +52,5 @@ def base_environment(
     if not {"VIRTUAL_ENV", "CONDA_PREFIX"} & kept.keys():
         kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     defaults = {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
-    named = around(inherited, given)
+    named = around(inherited, given) if declared else {}
     return defaults | kept | {name: expand(value, named) for name, value in declared.items()}

@@ -8,7 +8,6 @@ import socket
 from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
-from sweeprun.launch.devices import cores
 from sweeprun.macros import around
 from sweeprun.run import command, wandb
 from sweeprun.run.fidelity import Fidelity, handed_over
@@ -34,7 +33,7 @@ def prepare(
         files, checkpoint = runs.prepare(sweep.layout, trial._replace(params=params))
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
         protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(plan, trial, progress)
-        environment = _environment(plan, lease, executor.slots, protocol)
+        environment = _environment(plan, lease, executor.threads, protocol)
         if plan.reporting.source.kind == "wandb":
             environment = wandb.hand_over(files, plan.declared, params, environment)
         named = around(os.environ, protocol)
@@ -59,8 +58,7 @@ def prepare(
     return job, Live(trial, progress, reader, files, stop_request, lease, clock, clock)
 
 
-def _environment(plan: Plan, lease: Lease, slots: int, protocol: dict[str, str]) -> dict[str, str]:
-    threads = max(1, cores() // slots)
+def _environment(plan: Plan, lease: Lease, threads: int, protocol: dict[str, str]) -> dict[str, str]:
     environment = command.base_environment(os.environ, plan.env, threads, protocol)
     return environment | protocol | dict(lease.env)
 
