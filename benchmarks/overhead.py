@@ -17,6 +17,7 @@ processes beside it that are no trials cost.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -127,11 +128,12 @@ def busy(place: Path, n: int) -> None:
     """The first trials are programs: they too run."""
     if started(place, SLEEPS.format(epochs=1, seconds=3), n, SLOTS).wait() != 0:
         raise RuntimeError("the sweep failed")
-    runs = [run for trial in Sweep(place / "sweeps" / "sweep").trials() for run in trial.runs]
-    ran = [(run.started, run.seconds or 0.0) for run in runs]
-    wall = max(begun + seconds for begun, seconds in ran) - min(begun for begun, _ in ran)
-    share = sum(seconds for _, seconds in ran) / (SLOTS * wall)
-    print(f"{len(ran)} trials of three seconds: {SLOTS} slots are busy for {share:.1%} of {wall:.0f} s\n", flush=True)
+    sweep = Sweep(place / "sweeps" / "sweep")
+    trials = sweep.trials()
+    lived = [json.loads((sweep.layout.run(trial.number, 1) / "exit.json").read_text())["seconds"] for trial in trials]
+    wall = max(trial.changed for trial in trials) - min(trial.created for trial in trials)
+    share = sum(lived) / (SLOTS * wall)
+    print(f"{len(lived)} trials of three seconds: {SLOTS} slots are busy for {share:.1%} of {wall:.0f} s\n", flush=True)
 
 
 def watched(place: Path, seconds: int) -> None:
