@@ -25,7 +25,8 @@ _UNASKED: Mapping[str, tuple[Request, str]] = {
 
 
 LEAVING_S = 1.0  # for a program that knows how far it was to go
-SOONEST_S, LATEST_S = 0.2, 1.0  # from one look at a run to the next
+SOONEST_S, OFTEN_S, LATEST_S = 0.2, 0.5, 1.0  # from one look at a run to the next
+PER_LINE = 2  # how often it is looked at from one report to the next, unless that is rarer than OFTEN_S
 PATIENCE = 0.1  # the longer nothing was heard of a run, the rarer it is looked at: after such a share of that time
 
 
@@ -58,6 +59,7 @@ class Live:
     trial: Trial = field(init=False)
     _start_took_s: float = 0.0
     _log_bytes: int = 0
+    _soonest_s: float = SOONEST_S
 
     def __post_init__(self) -> None:
         self.trial = self.record
@@ -71,9 +73,10 @@ class Live:
         rows = self.reader.read(final)
         measured = [self.progress.add(row, now - self.started) for row in rows]
         if rows:
+            self._soonest_s = min(max((now - self.heard) / PER_LINE, SOONEST_S), OFTEN_S)
             self.heard = now
             self.trial = self.progress.trial(self.record)
-        self.due = now + min(max(PATIENCE * (now - self.heard), SOONEST_S), LATEST_S)
+        self.due = now + min(max(PATIENCE * (now - self.heard), self._soonest_s), LATEST_S)
         return [measurement for measurement in measured if measurement is not None]
 
     def complaint(self, plan: Plan) -> tuple[Request, str] | None:

@@ -533,8 +533,17 @@ def test_the_longer_a_run_is_silent_the_more_rarely_it_is_looked_at(stage, monke
     rising = gaps[: gaps.index(max(gaps)) + 1]
     assert rising == sorted(rising)
     assert (rising[0], rising[-1]) == (0.25, 1.0)
-    assert 0.25 in gaps[len(rising) :], "it is looked at often again when it speaks"
+    assert 0.5 in gaps[len(rising) :], "it is looked at often again when it speaks"
     assert len(looks) < 160
+
+
+def test_who_reports_every_second_is_looked_at_twice_a_second(stage, monkeypatch):
+    looks, read = [], Live.read
+    monkeypatch.setattr(Live, "read", lambda live, now, final=False: (looks.append(now), read(live, now, final))[1])
+    lines = [line for epoch in range(1, 61) for line in ({"epoch": epoch, "loss": 1.0}, {}, {}, {})]
+    events = stage.run(lambda job: stage.Act(lines), "budget: 1")
+    assert 115 <= len(looks) <= 130
+    assert sum(event.name == "metric" for event in events) == 60
 
 
 @pytest.mark.parametrize("pruner", ["median", "{name: patience, patience: 9}", "{name: threshold, upper: 5}"])
