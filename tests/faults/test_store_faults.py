@@ -5,6 +5,7 @@ strace makes each system call of a small driver fail, or kills the driver there;
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import multiprocessing
 import os
@@ -211,8 +212,12 @@ def test_a_storm_of_kills_leaves_no_gap_no_double_and_one_end_each(tmp_path: Pat
     directory = Sweep.create(tmp_path / "s", b"name: s\n", {"name": "s"}, "0").layout.directory
     acknowledged = os.open(tmp_path / "said", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     fork, rng = multiprocessing.get_context("fork"), random.Random(16)
+    gate = os.open(tmp_path / "gate", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(gate, fcntl.LOCK_EX)
 
     def child() -> None:
+        with open(tmp_path / "gate") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # until all are there
         sweep, worker = Sweep(directory), uuid.uuid4().hex
         while (number := len(sweep.trials())) < N_TRIALS:
             trial = Trial(number, uuid.uuid4().hex, TrialState.RUNNING, worker=worker)
@@ -230,6 +235,8 @@ def test_a_storm_of_kills_leaves_no_gap_no_double_and_one_end_each(tmp_path: Pat
         return process
 
     children, kills, deadline = [spawn() for _ in range(32)], 0, time.monotonic() + 60
+    fcntl.flock(gate, fcntl.LOCK_UN)
+    os.close(gate)
     sweep = Sweep(directory)
     while len(sweep.trials()) < N_TRIALS and time.monotonic() < deadline:
         victim = rng.randrange(len(children))

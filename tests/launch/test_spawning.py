@@ -43,7 +43,7 @@ def test_the_exit_file_says_what_the_event_says(stage: Stage) -> None:
     order = stage.shell("exit 3")
     ended = stage.end(order)
     record = json.loads((order.run_dir / "exit.json").read_text())
-    assert (record.pop("format"), record.pop("uid")) == (1, order.uid)
+    assert (record.pop("format"), record.pop("uid"), record.pop("how")) == (1, order.uid, "exec")
     assert record == {name: getattr(ended, name) for name in record}
     assert set(os.listdir(order.run_dir)) == {"exit.json", "go", "said", "stdout.log", "stderr.log"}
 

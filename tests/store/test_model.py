@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sweeprun.store import records, snapshot
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trials import TRANSITIONS, Trial, TrialState
+from sweeprun.trials import TRANSITIONS, Trial, Trials, TrialState
 
 WORKERS = ("a" * 32, "b" * 32)
 EITHER = st.sampled_from([0, 1])
@@ -37,7 +37,7 @@ class TwoSweeps(RuleBasedStateMachine):
         self.logs = [first.layout.worker_log(worker) for worker in WORKERS]
         for log in self.logs:
             log.parent.mkdir()
-        self.seen: list[list[Trial]] = [[], []]
+        self.seen = [Trials(), Trials()]
 
     @rule(side=EITHER, logged=st.booleans(), waits=st.booleans())
     def create(self, side: int, logged: bool, waits: bool) -> None:
@@ -78,7 +78,7 @@ class TwoSweeps(RuleBasedStateMachine):
             n, state = n + 1, after
         assert (now.n, now.state, now.uid) == (n, state, uid)
         self.truth[trial.number] = n, state, uid
-        self.seen[side][trial.number] = now
+        self.seen[side] = self.seen[side].updated({trial.number: now})
 
     @rule(side=EITHER)
     def refresh(self, side: int) -> None:
