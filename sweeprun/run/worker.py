@@ -36,7 +36,7 @@ from sweeprun.trials import Measurement, Trial, TrialState
 
 __all__ = ["Switch", "Worker"]
 
-PATIENCE_S = 0.2
+PATIENCE_S = 0.5  # between two looks at what others did, where nothing happens
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
 
 
