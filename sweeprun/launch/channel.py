@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 TYPE_CHECKING = False  # as in typing, which costs a launcher 0.8 MB
 if TYPE_CHECKING:
@@ -16,8 +16,24 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 else:
     Message = dict
+MOST_BYTES = 1 << 17  # of a packet: what is larger is not sent
 _MOST_FDS = 253  # SCM_MAX_FD: what the kernel takes in one message
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_MOST_FDS * array.array("i").itemsize)
+
+
+def packets(end: socket.socket) -> Iterator[bytes]:
+    """What has come through a socket that keeps packets apart and never blocks; an empty one at last where nobody is at
+    the other end any more."""
+    while True:
+        try:
+            data = end.recv(MOST_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        yield data
+        if not data:
+            return
 
 
 class Channel:

@@ -15,13 +15,12 @@ import socket
 import time
 from collections.abc import Callable
 
-from sweeprun.launch.channel import Message
+from sweeprun.launch.channel import MOST_BYTES, Message, packets
 from sweeprun.launch.child import fork_task
 from sweeprun.launch.tree import Tree
 
 FORMAT = 1
 EXIT_FILE_S = 5.0  # a disk that takes longer does not keep the worker from knowing
-_MOST_BYTES = 1 << 16
 
 
 def exit_record(tree: Tree, now: float, oom_kills: int | None) -> Message:
@@ -104,10 +103,7 @@ class ExitFiles:
         """Whether it was a writer that died."""
         if pid not in self.pids:
             return False
-        self.pids.remove(pid)
-        if self._writer is not None and pid == self._pid:
-            self._hear()
-            self._leave()
+        self.pids.remove(pid)  # that nobody is at the other end any more is heard
         return True
 
     def _start(self) -> socket.socket:
@@ -115,23 +111,16 @@ class ExitFiles:
         ours.setblocking(False)
         with theirs:
             try:
-                self._pid = fork_task(functools.partial(_write_all, theirs), theirs.fileno())
+                self.pids.add(fork_task(functools.partial(_write_all, theirs), theirs.fileno()))
             except OSError:
                 ours.close()
                 raise
-        self.pids.add(self._pid)
-        self._selector.register(ours, selectors.EVENT_READ, self._hear)
+        self._selector.register(ours, selectors.EVENT_READ, functools.partial(self._hear, ours))
         self._writer = ours
         return ours
 
-    def _hear(self) -> None:
-        while self._writer is not None:
-            try:
-                data = self._writer.recv(_MOST_BYTES)
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                data = b""
+    def _hear(self, writer: socket.socket) -> None:
+        for data in packets(writer):
             if not data:
                 self._leave()
             elif (awaited := self._awaited.pop(int(data), None)) is not None:
@@ -149,7 +138,7 @@ class ExitFiles:
 
 
 def _write_all(orders: socket.socket) -> None:
-    while data := orders.recv(_MOST_BYTES):
+    while data := orders.recv(MOST_BYTES):
         number, run_dir, record = json.loads(data)
         with contextlib.suppress(OSError):  # the worker has the event
             _write_exit_file(run_dir, record)

@@ -11,12 +11,11 @@ import socket
 import time
 from collections.abc import Sequence
 
-from sweeprun.launch.channel import Message
+from sweeprun.launch.channel import MOST_BYTES, Message, packets
 from sweeprun.launch.child import keep_only
 from sweeprun.launch.prctl import die_with_parent
 from sweeprun.processes import COOKIE
 
-MOST_BYTES = 1 << 17  # of a message; a trial with a larger environment is started otherwise
 PLACEHOLDER = "-" * 64  # in a server's environment, where a trial writes its own uid
 _QUIET_S = 1.0  # without an import of a trial, until what it has imported is believed to be all
 _BIRTH_S = 10.0  # from the order to the news that it is born
@@ -204,13 +203,7 @@ class ForkServer:
         """What was said since the last time: of births. What was said before it left counts, and nobody is born after:
         who cannot say so is not."""
         said: list[Message] = []
-        while True:
-            try:
-                data = self._socket.recv(MOST_BYTES)
-            except BlockingIOError:
-                break
-            except OSError:
-                data = b""
+        for data in packets(self._socket):
             if not data:
                 self.leave("the process from which trials are forked has died")
                 break
@@ -256,7 +249,7 @@ class ForkServer:
     def _send(self, message: Message, fds: Sequence[int] = ()) -> None:
         data = json.dumps(message).encode()
         if len(data) > MOST_BYTES:
-            raise OSError("too much to say")
+            raise OSError("too much to say")  # a trial with so large an environment is started otherwise
         socket.send_fds(self._socket, [data], fds, socket.MSG_NOSIGNAL)
 
 

@@ -22,9 +22,9 @@ import sysconfig
 import time
 from types import ModuleType
 
-from sweeprun.launch.channel import Message
+from sweeprun.launch.channel import MOST_BYTES, Message
 from sweeprun.launch.child import default_signals, execute, refuse, settle
-from sweeprun.launch.forking import MOST_BYTES, PLACEHOLDER
+from sweeprun.launch.forking import PLACEHOLDER
 from sweeprun.launch.prctl import die_with_parent
 from sweeprun.processes import COOKIE
 

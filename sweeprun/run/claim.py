@@ -56,6 +56,11 @@ class Claims:
             promoted, history = self._promoted(history, running)
             return promoted or self._new(history, may_create)
 
+    @property
+    def foresees(self) -> bool:
+        """Whether it is worth it to `foresee`."""
+        return self._foresight.worth
+
     def foresee(self, ended: Trial, may_create: Callable[[History], bool]) -> None:
         """Work out what comes next when a trial has `ended` so, whose program still leaves."""
         self._history = self._history.advance(self._sweep.trials().updated({ended.number: ended}))

@@ -21,9 +21,14 @@ class Foresight:
         self._expected: Trials | None = None
         self._suggestion: Suggestion | None = None
 
+    @property
+    def worth(self) -> bool:
+        """Whether a suggestion takes long enough, and can be known before."""
+        return self._took_s >= WORTH_S and not self._plan.sampler.times
+
     def look(self, history: History) -> None:
-        """Work out what to suggest where things come to stand like this, unless that is quickly done."""
-        if self._took_s >= WORTH_S and not self._plan.sampler.times and not self._foresaw(history.trials):
+        """Work out what to suggest where things come to stand like this."""
+        if not self._foresaw(history.trials):
             self._expected, self._suggestion = history.trials, self._worked_out(history)
 
     def suggest(self, history: History) -> Suggestion | None:

@@ -277,6 +277,8 @@ class Worker:
     def _look_ahead(self, live: Live) -> None:
         """Where a trial has come to its end, which is where the last one that was complete had it, its slot is free
         soon: what it gets then need not be worked out only then."""
+        if not self._claims.foresees:
+            return
         end = self._usual_end if live.record.until is None else live.record.until
         if end is not None and live.trial.last_step >= end and self.halt is None and live.request is None:
             self._claims.foresee(live.leaving(self.plan, self.history), self._halting.may_create)

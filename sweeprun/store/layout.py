@@ -70,7 +70,7 @@ class Layout:
         return self.snapshots / f"{n}.json"
 
     def bucket(self, number: int) -> Path:
-        return self.trials / f"{number // BUCKET_SIZE:05d}"
+        return self.directory / _bucket(number)
 
     def trial(self, number: int) -> Path:
         return self.directory / _trial(number)
@@ -100,8 +100,12 @@ class Layout:
         return self.worker(uuid) / "log"
 
 
+def _bucket(number: int) -> str:
+    return f"trials/{number // BUCKET_SIZE:05d}"
+
+
 def _trial(number: int) -> str:
-    return f"trials/{number // BUCKET_SIZE:05d}/{trial_name(number)}"
+    return f"{_bucket(number)}/{trial_name(number)}"
 
 
 def trial_name(number: int) -> str:

@@ -24,6 +24,14 @@ FORMAT = 2
 KEPT = 2
 _UNSAID: Mapping[str, Any] = {"reason": None, "damaged": False}  # what all final trials that are whole have alike
 _FIELDS = tuple(name for name in Trial._fields if name not in _UNSAID)
+
+
+def _mapping(params: Any) -> Params:
+    if not isinstance(params, dict):
+        raise TypeError("parameters that are no mapping")
+    return params
+
+
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "state": lambda state: state.value,
     "notes": dict,
@@ -33,7 +41,7 @@ _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "runs": list,
 }
 _READ: Mapping[str, Callable[[Any], Any]] = {
-    "params": lambda params: _mapping(params),
+    "params": _mapping,
     "state": TrialState,
     "values": lambda values: {name: float(value) for name, value in values.items()},
     "curve": curve_from,
@@ -108,12 +116,6 @@ def _values(column: Any, n: int, read: Callable[[Any], Any] | None) -> Iterable[
     if isinstance(column, list):
         return column if read is None else map(read, column)
     return repeat(column["all"] if read is None else read(column["all"]), n)
-
-
-def _mapping(params: Any) -> Params:
-    if not isinstance(params, dict):
-        raise TypeError("parameters that are no mapping")
-    return params
 
 
 def to_json(trial: Trial) -> dict[str, Any]:
