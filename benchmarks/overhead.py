@@ -37,7 +37,9 @@ SCRIPT = """\
 import time
 begun = time.monotonic()
 import json, os, sys
-x = float(sys.argv[1].partition("=")[2]) if len(sys.argv) > 1 else 0.5
+x = 0.5
+if len(sys.argv) > 1:
+    x = float(sys.argv[-1].rpartition("=")[2])
 print(x)
 if "SWEEPRUN_METRICS" in os.environ:
     with open(os.environ["SWEEPRUN_METRICS"], "a") as metrics:
@@ -69,7 +71,7 @@ OPTUNA = ("memory", "journal", "sqlite")
 
 def command(runner: str, n: int, pythons: dict[str, str]) -> list[str]:
     """What runs the script in the working directory."""
-    said = [str(n), str(SLOTS), "script.py"]
+    said = [str(n), str(SLOTS), str(Path("script.py").resolve())]
     match runner:
         case "fork" | "exec":
             preload = "auto" if runner == "fork" else "none"
@@ -81,12 +83,14 @@ def command(runner: str, n: int, pythons: dict[str, str]) -> list[str]:
             return [pythons["ray"], "-m", "runners.with_ray", *said]
         case "orion":
             Path("orion.yaml").write_text("storage: {type: legacy, database: {type: pickleddb, host: orion.pkl}}\n")
-            flags = ["-n", "overhead", "-c", "orion.yaml", f"--max-trials={n}", f"--n-workers={SLOTS}"]
+            flags = ["-n", "overhead", "-c", "orion.yaml", f"--exp-max-trials={n}", f"--n-workers={SLOTS}"]
             orion = str(Path(pythons["orion"]).with_name("orion"))
             return [orion, "hunt", *flags, pythons["orion"], "script.py", "--x~uniform(0, 1)"]
         case "guild":
             guild = str(Path(pythons["guild"]).with_name("guild"))
-            return [guild, "-H", ".", "run", "script.py", "-y", f"--max-trials={n}", "x=uniform[0.0:1.0]"]
+            home = Path("home").resolve()
+            home.mkdir()
+            return [guild, "-H", str(home), "run", "script.py", "-y", f"--max-trials={n}", "x=uniform[0.0:1.0]"]
     return [pythons.get("optuna", sys.executable), "-m", "runners.with_optuna", runner, *said]
 
 
@@ -99,9 +103,9 @@ def milliseconds_of_a_trial(runner: str, n: int, place: Path, pythons: dict[str,
         subprocess.run(command(runner, n, pythons), check=True, capture_output=True, env=environment)
         times = [list(map(float, line.split())) for line in Path("times").read_text().splitlines()]
         os.chdir("/")
-    if len(times) != n:
+    if len(times) < n:
         raise RuntimeError(f"{runner} ran {len(times)} of {n}")
-    return 1000 * (max(end for _, end in times) - min(begun for begun, _ in times)) / n
+    return 1000 * (max(end for _, end in times) - min(begun for begun, _ in times)) / len(times)
 
 
 def compared(runners: Sequence[str], n: int, rounds: int, place: Path, pythons: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import stat
+import warnings  # noqa: F401 - os.execvpe imports it: not in every child
 from collections.abc import Callable, Collection, Sequence
 
 from sweeprun.launch.channel import Message

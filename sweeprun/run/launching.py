@@ -33,10 +33,12 @@ def prepare(
         files, checkpoint = runs.prepare(sweep.layout, trial._replace(params=params))
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
         protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(plan, trial, progress)
-        environment = _environment(plan, lease, executor.threads, protocol)
+        inherited = dict(os.environ)
+        environment = command.base_environment(inherited, plan.env, executor.threads, protocol)
+        environment |= protocol | dict(lease.env)
         if plan.reporting.source.kind == "wandb":
             environment = wandb.hand_over(files, plan.declared, params, environment)
-        named = around(os.environ, protocol)
+        named = around(inherited, protocol)
         argv = command.argv(plan.command, params, plan.args, named)
         said = {
             "uid": trial.uid,
@@ -56,11 +58,6 @@ def prepare(
     job = Job(trial.number, trial.uid, tuple(argv), environment, plan.workdir, files.directory, lease, *how)
     reader, stop_request = plan.reporting.reader(files, said), sweep.layout.trial_stop(trial.number)
     return job, Live(trial, progress, reader, files, stop_request, lease, clock, clock)
-
-
-def _environment(plan: Plan, lease: Lease, threads: int, protocol: dict[str, str]) -> dict[str, str]:
-    environment = command.base_environment(os.environ, plan.env, threads, protocol)
-    return environment | protocol | dict(lease.env)
 
 
 def _protocol(plan: Plan, sweep: str, trial: Trial, files: RunFiles, checkpoint: Path) -> dict[str, str]:
