@@ -32,6 +32,7 @@ HEARTBEAT_S = 60.0
 BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDEST = 24  # of a cell
 _AROUND = 7  # lines of the terminal that are no row of the table
+_SHARE = 0.05  # of the time, for drawing
 
 Show = Callable[[Event], None]
 
@@ -122,6 +123,8 @@ class LiveTable:
         self._device: dict[int, str] = {}
         self._failures = Failures(kept_as)
         self._best: tuple[int, str] = (0, "")  # of so many complete trials
+        self._drawn: Group | None = None
+        self._due = 0.0
         self.notice = ""
 
     def show(self, event: Event) -> None:
@@ -133,6 +136,15 @@ class LiveTable:
             self.notice = _sentence(event) or ""
 
     def rendered(self) -> Group:
+        """As it was drawn last, and drawn anew as often as that takes a twentieth of the time: all trials are looked
+        at, and there may be many."""
+        began = time.monotonic()
+        if self._drawn is None or began >= self._due:
+            self._drawn = self.drawn()
+            self._due = began + (time.monotonic() - began) / _SHARE
+        return self._drawn
+
+    def drawn(self) -> Group:
         from rich.console import Group
         from rich.text import Text
 

@@ -40,7 +40,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((columns, lines)))
         console = Console(width=columns, height=lines)
         with console.capture() as captured:
-            console.print(table.rendered())
+            console.print(table.drawn())
         return captured.get()
 
     return shown
@@ -113,6 +113,27 @@ def test_a_notice_stands_below_the_table_until_the_next_one(build: Command, scre
     assert screen(table).splitlines()[-1].strip() == "waiting: device 0 is in use"
     table.show(Event("sweep_finished", said={"why": "all is done", "reason": "trials"}))
     assert table.notice == "ended: all is done"
+
+
+def test_a_history_that_takes_long_to_look_through_is_drawn_for_a_twentieth_of_the_time(
+    build: Command, screen: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep, clock, drawn = build(), [100.0], []
+
+    def slowly() -> History:
+        drawn.append(clock[0])
+        clock[0] += 0.5
+        return history(sweep)
+
+    table = LiveTable("demo", seen(sweep)[0], slowly, None)
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+    screen(table)
+    drawn.clear()
+    while clock[0] < 130.0:
+        table.rendered()
+        clock[0] += 0.25
+    assert len(drawn) == 3
+    assert drawn[2] - drawn[1] == pytest.approx(10.0, abs=0.5)
 
 
 def test_elsewhere_than_on_a_terminal_a_change_of_state_is_a_line(
