@@ -16,6 +16,7 @@ from typing import Any
 from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
 from sweeprun.store.earlier import EarlierSweep
+from sweeprun.store.edits import Edits
 from sweeprun.store.index import Index
 from sweeprun.store.layout import Layout
 from sweeprun.trials import Reason, Trial, Trials, TrialState
@@ -24,8 +25,6 @@ _FIRST = {TrialState.RUNNING: Reason.NEW, TrialState.WAITING: Reason.QUEUED}
 _USUAL = {TrialState.RUNNING: Reason.RESUMED, TrialState.WAITING: Reason.REQUEUED}
 LOCK_TIMEOUT_S = 10.0
 LOCK_DISTRUST_S = 60.0  # after a timeout the lock is not waited for again so soon
-EDIT_FORMAT = 1
-_EDIT_KEYS = {"format", "n", "id", "at", "crc32", "source", "resolved", "set", "forgiven"}
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -64,8 +63,7 @@ class Sweep:
         self.uid: str = self.manifest["uid"]
         self.name: str = self.manifest["name"]
         self._index: Index | None = None
-        self._edits: list[dict[str, Any]] = []
-        self.broken_edit: Damaged | None = None  # readers go by what came before it
+        self._edits = Edits(self.layout)
         self.lock_trouble: str | None = None  # why the lock is done without
         self._distrusts_lock_until = 0.0
         self._durable_buckets: set[Path] = set()
@@ -83,40 +81,25 @@ class Sweep:
 
     @property
     def edits(self) -> list[dict[str, Any]]:
-        """The accepted changes, oldest first, as far as they can be read: see `broken_edit`."""
-        try:
-            with durable.reading(self.layout.edits), suppress(FileNotFoundError):
-                while True:
-                    self._edits.append(_edit(self.layout.edit(len(self._edits) + 1)))
-        except Damaged as damage:
-            self.broken_edit = damage
-        return list(self._edits)
+        """The accepted changes, oldest first, as far as they can be read."""
+        return self._edits.read()
+
+    @property
+    def broken_edit(self) -> Damaged | None:
+        """The change that cannot be read; readers go by what came before it."""
+        return self._edits.broken
 
     def edit(self, **change: Any) -> int:
         """Append an accepted change; its number. `set` is a list of key path and value, [(["budget", "trials"], 50)];
         `resolved` and `source` a whole new file; `forgiven` a number of trials whose failures count no more.
         Raises Damaged after a change that cannot be read."""
         with self._writing(self.layout.edits):
-            while True:
-                n = len(self.edits) + 1
-                if self.broken_edit is not None:
-                    raise self.broken_edit
-                identity = uuids.uuid4().hex
-                record = {"format": EDIT_FORMAT, "n": n, "id": identity, "at": self._now(), **change}
-                if durable.put_if_absent(
-                    self.layout.scratch, self.layout.edit(n), durable.encode(record), identity.encode()
-                ):
-                    return n
+            return self._edits.append(change, self._now())
 
     @property
     def resolved(self) -> dict[str, Any]:
         """The sweep file as it is understood now: as created, with every accepted change."""
-        resolved: dict[str, Any] = self.manifest["resolved"]
-        for change in self.edits:
-            resolved = change.get("resolved", resolved)
-            for path, value in change.get("set", ()):
-                resolved = _with(resolved, path, value)
-        return resolved
+        return self._edits.applied(self.manifest["resolved"])
 
     def trials(self) -> Trials:
         """Every trial, by number, as fresh as the directory."""
@@ -289,20 +272,6 @@ class Sweep:
         if self._index is None:
             self._index = Index(self.layout, self.uid)
         return self._index
-
-
-def _edit(path: Path) -> dict[str, Any]:
-    """Raises Damaged also for a change of a kind that is not known here: to pass over it would be to misread."""
-    record = durable.read_record(path)
-    if record.get("format") != EDIT_FORMAT or not record.keys() <= _EDIT_KEYS:
-        raise Damaged(path, "a change of a kind that this sweeprun does not know")
-    return record
-
-
-def _with(mapping: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
-    """A copy of `mapping` in which the nested key `path` is `value`."""
-    key, *rest = path
-    return mapping | {key: _with(mapping.get(key) or {}, rest, value) if rest else value}
 
 
 def _append(log: Path | None, number: int) -> None:
