@@ -7,8 +7,20 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from typeguard import install_import_hook
+from typeguard import TypeCheckError, TypeCheckMemo, checker_lookup_functions, install_import_hook
 
+
+def _is_instance(value: Any, origin: Any, args: tuple[Any, ...], memo: TypeCheckMemo) -> None:
+    if not isinstance(value, origin):
+        raise TypeCheckError(f"is not an instance of {origin.__qualname__}")
+
+
+def _of_named_tuples(origin: Any, args: tuple[Any, ...], extras: tuple[Any, ...]) -> Any:
+    """As dataclasses are checked: by their class. To look into each field of each trial takes ten times as long."""
+    return _is_instance if isinstance(origin, type) and hasattr(origin, "_fields") else None
+
+
+checker_lookup_functions.insert(0, _of_named_tuples)
 install_import_hook("sweeprun")
 settings.register_profile("unhurried", deadline=None)  # another test may have the core
 settings.load_profile("unhurried")
