@@ -31,6 +31,13 @@ def without_a_number(trial: Trial, metric: Objective, curve: LossCurve) -> Verdi
     return None if len(curve.steps) else Verdict(Action.CONTINUE, "nothing reported yet")
 
 
+def news(curve: LossCurve, since: int | None) -> tuple[int, int]:
+    """The step to which a trial was judged before, -1 where it was not, and the one that it has come to, see
+    Pruner.verdict."""
+    steps = [-1, -1, *curve.steps[-2:].tolist()]
+    return steps[-2] if since is None else since, steps[-1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
     """A trial at the newest step of its metric, in losses: its `own`, and those of the `others` there, ascending.

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from sweeprun.history import History
 from sweeprun.pruners._halving import Bracket, Halving
 from sweeprun.pruners._rungs import Eta, Ladder, Length, Max, Min, Steps
-from sweeprun.pruners._standing import Compare, Direction, MetricName
+from sweeprun.pruners._standing import Compare, Direction, MetricName, news
 from sweeprun.pruners.base import Action, Promoter, Promotion, Start, Verdict
 from sweeprun.trials import Params, Trial
 
@@ -52,10 +52,10 @@ class AshaPruner(Promoter):
         self.ladder.check()
         return self
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         halving = self._halving(history)
         verdict = halving.verdict(trial)
-        return self._compared(trial, halving) if self.mode == "stop" and not verdict.stop else verdict
+        return self._compared(trial, halving, since) if self.mode == "stop" and not verdict.stop else verdict
 
     def promotion(self, history: History) -> Promotion | None:
         return self._halving(history).promotion()
@@ -78,19 +78,22 @@ class AshaPruner(Promoter):
         metric = history.metric(self.metric, self.goal)
         return Halving(history, self.ladder, _bracket, metric, self.compare == "best")
 
-    def _compared(self, trial: Trial, halving: Halving) -> Verdict:
-        """It is stopped at the rung that it has just come to, unless it is among the best there."""
-        steps, curve = self.ladder.steps(trial.params), halving.history.curve(trial, halving.metric).steps
-        before, now = (int(curve[-2]) if len(curve) > 1 else 0), (int(curve[-1]) if len(curve) else 0)
-        k = max((k for k, step in enumerate(steps) if before < step <= now), default=None)
-        if k is None:
-            return Verdict(Action.CONTINUE, f"step {now}, no rung was come to")
-        own = halving.loss(trial, steps[k])
-        n_others, n_better = halving.others(trial, steps[k], math.inf if own is None else own)
+    def _compared(self, trial: Trial, halving: Halving, since: int | None) -> Verdict:
+        """It is stopped at a rung that it has come to since it was judged before, unless it is among the best there."""
+        before, now = news(halving.history.curve(trial, halving.metric), since)
+        verdict = Verdict(Action.CONTINUE, f"step {now}, no rung was come to")
+        for step in self.ladder.steps(trial.params):
+            if before < step <= now and not verdict.stop:
+                verdict = self._at_rung(trial, halving, step)
+        return verdict
+
+    def _at_rung(self, trial: Trial, halving: Halving, step: int) -> Verdict:
+        own = halving.loss(trial, step)
+        n_others, n_better = halving.others(trial, step, math.inf if own is None else own)
         if own is None or n_others < self.min_trials:
-            return Verdict(Action.CONTINUE, f"{n_others} others at step {steps[k]}, {self.min_trials} are needed")
+            return Verdict(Action.CONTINUE, f"{n_others} others at step {step}, {self.min_trials} are needed")
         allowed = max(1, (n_others + 1) // self.eta)
-        reason = f"{halving.standing(trial, steps[k])}; the best {allowed} go on"
+        reason = f"{halving.standing(trial, step)}; the best {allowed} go on"
         return Verdict(Action.CONTINUE if n_better < allowed else Action.STOP, reason)
 
 

@@ -73,10 +73,11 @@ class Pruner(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @abstractmethod
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         """Asked when `trial` has reported a new step; `trial` is fresher than its copy in the history, if there is one.
 
-        Decides from its arguments alone: asking twice changes nothing.
+        Several reports may have come at once: it was judged before when its metric had come to step `since`, -1: never;
+        None: at the report before. Decides from its arguments alone: asking twice changes nothing.
         """
 
 

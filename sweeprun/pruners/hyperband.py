@@ -44,7 +44,7 @@ class HyperbandPruner(Promoter):
         self.ladder.check()
         return self
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         return self._halving(history).verdict(trial)
 
     def promotion(self, history: History) -> Promotion | None:

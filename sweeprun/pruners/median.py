@@ -7,8 +7,8 @@ from typing import final
 
 from pydantic import Field
 
-from sweeprun.history import Floats, History, LossCurve
-from sweeprun.pruners._standing import Compare, Direction, MetricName, Standing, without_a_number
+from sweeprun.history import Floats, History
+from sweeprun.pruners._standing import Compare, Direction, MetricName, Standing, news, without_a_number
 from sweeprun.pruners.base import Action, Pruner, Verdict
 from sweeprun.trials import Trial
 
@@ -38,13 +38,13 @@ class MedianPruner(Pruner):
     warmup: int = Field(default=3, ge=0, description="the step of the first comparison: earlier ones are mostly noise")
     interval: int = Field(default=1, ge=1, description="steps from one comparison to the next")
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         metric = history.metric(self.metric, self.goal)
         curve = history.curve(trial, metric)
         unjudged = without_a_number(trial, metric, curve)
         if unjudged is not None:
             return unjudged
-        spared = self._spared(trial, curve)
+        spared = self._spared(trial, *news(curve, since))
         if spared:
             return Verdict(Action.CONTINUE, spared)
         standing = Standing.of(trial, history, metric, self.compare)
@@ -53,14 +53,13 @@ class MedianPruner(Pruner):
             return Verdict(Action.CONTINUE, few)
         return self._compared(standing)
 
-    def _spared(self, trial: Trial, curve: LossCurve) -> str:
-        """Why no comparison is due, whatever the others did; empty where one is."""
+    def _spared(self, trial: Trial, before: int, step: int) -> str:
+        """Why no comparison is due at `step`, whatever the others did; empty where one is. `before` is the step to
+        which it was judged before."""
         if trial.number < self.startup:
             return f"one of the first {self.startup} trials"
-        step = int(curve.steps[-1])
         if step < self.warmup:
             return f"step {step}, comparisons begin at step {self.warmup}"
-        before = int(curve.steps[-2]) if len(curve.steps) > 1 else -1
         if before >= self.warmup and self._period(before) == self._period(step):
             return f"step {step}, compared at step {before} or earlier and every {self.interval} steps"
         return ""

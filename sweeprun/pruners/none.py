@@ -16,5 +16,5 @@ class NonePruner(Pruner):
     pruner: none
     """
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         return Verdict(Action.CONTINUE, "nothing is pruned")

@@ -35,7 +35,7 @@ class PatiencePruner(Pruner):
     )
     warmup: int = Field(default=0, ge=0, description="the step from which on steps without improvement are counted")
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         metric = history.metric(self.metric, self.goal)
         curve = history.curve(trial, metric)
         unjudged = without_a_number(trial, metric, curve)

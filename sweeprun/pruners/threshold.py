@@ -114,7 +114,7 @@ class ThresholdPruner(Pruner):
             raise ValueError(f"until is {self.until}, so that what begins at step {last} never decides")
         return self
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         metric = history.metric(self.metric, self.goal)
         curve = history.curve(trial, metric)
         unjudged = without_a_number(trial, metric, curve)

@@ -44,7 +44,7 @@ class WilcoxonPruner(Pruner):
     p: float = Field(default=0.1, gt=0, lt=1, description="the chance of error below which a worse trial is stopped")
     startup: int = Field(default=4, ge=2, description="the number of steps in common from which on the test is made")
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         metric = history.metric(self.metric, self.goal)
         curve = history.curve(trial, metric)
         unjudged = without_a_number(trial, metric, curve)

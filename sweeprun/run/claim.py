@@ -108,7 +108,7 @@ class Claims:
     def _verdict(self, left: Remains, history: History) -> Outcome:
         arrived = arrival(self._plan.pruner, left.trial, history)
         if left.end is None:
-            return lost(left.trial, arrived)
+            return lost(left.trial, left.traces, arrived)
         outcome = ended(left.end, None, left.trial, left.traces, arrived)
         return retried(outcome, left.trial, self._plan.retry)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from sweeprun.executors.base import Executor, Job, Lease
@@ -23,9 +23,17 @@ _RECORDED = ("SWEEPRUN_", "CUDA_", "OMP_NUM_THREADS", "MASTER_PORT", wandb.CONFI
 
 
 def prepare(
-    plan: Plan, sweep: Sweep, trial: Trial, lease: Lease, executor: Executor, first: int | None, clock: float
+    plan: Plan,
+    sweep: Sweep,
+    trial: Trial,
+    lease: Lease,
+    executor: Executor,
+    inherited: Mapping[str, str],
+    first: int | None,
+    clock: float,
 ) -> tuple[Job, Live]:
-    """Make ready what a run of `trial` needs on disk. Raises StoreError; nothing is started then."""
+    """Make ready what a run of `trial` needs on disk; its environment is based on what is `inherited`. Raises
+    StoreError; nothing is started then."""
     with durable.writing(sweep.layout.trial(trial.number)):
         params = handed_over(plan.fidelity, trial)
         if plan.fidelity is not None:
@@ -33,7 +41,6 @@ def prepare(
         files, checkpoint = runs.prepare(sweep.layout, trial._replace(params=params))
         progress = Progress(plan.reporting, trial, first, continues := any(checkpoint.iterdir()))
         protocol = _protocol(plan, sweep.name, trial, files, checkpoint) | _where_known(plan, trial, progress)
-        inherited = dict(os.environ)
         environment = command.base_environment(inherited, plan.env, executor.threads, protocol)
         environment |= protocol | dict(lease.env)
         if plan.reporting.source.kind == "wandb":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweeprun.executors.base import Ended, Lease
 from sweeprun.history import History
+from sweeprun.pruners.base import Pruner, Verdict
 from sweeprun.run.outcome import Request, Traces, arrival
 from sweeprun.run.overlooked import traces
 from sweeprun.run.plan import Plan
@@ -32,11 +33,16 @@ PATIENCE = 0.1  # the longer nothing was heard of a run, the rarer it is looked 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The run has come as far as it was to go, at `step` and that time; what is to be asked of it if it stays."""
+    """The run has come as far as it was to go, first at `step` and that time; what is to be asked of it if it stays."""
 
     request: tuple[Request, str]
     step: int
     at: float
+
+    def outstayed(self, step: int, now: float) -> bool:
+        """Whether a run that has come to `step` by `now` does not leave by itself. One that was trained to its end may
+        take its time over what it has left to do, and shows by a further step that it goes on."""
+        return step > self.step or (self.request[0] != "finish" and now >= self.at + LEAVING_S)
 
 
 @dataclass(slots=True)
@@ -53,16 +59,19 @@ class Live:
     started: float
     heard: float
     request: tuple[Request, str] | None = None
+    asked: float = math.inf
     arrived: Arrived | None = None
     owned: bool = True
     due: float = -math.inf
     trial: Trial = field(init=False)
+    _judged: int = -1
     _start_took_s: float = 0.0
     _log_bytes: int = 0
     _soonest_s: float = SOONEST_S
 
     def __post_init__(self) -> None:
         self.trial = self.record
+        self._judged = max(self.record.curve.steps, default=-1)
 
     def forked(self, now: float) -> None:
         """The program runs since now: its own seconds begin here, those of its run with the order to start it."""
@@ -88,15 +97,17 @@ class Live:
         name, step = broken
         return request, f"{name} became NaN or infinite at step {step}"
 
-    def ask(self, request: Request, why: str) -> None:
+    def ask(self, request: Request, why: str, now: float) -> None:
         """Note what is asked of the run, the first time for good, and tell programs that look for the file `stop`."""
-        self.request = self.request or (request, why)
+        if self.request is None:
+            self.request, self.asked = (request, why), now
         with suppress(OSError):  # a full disk: the signal is what counts
             self.files.stop.touch(mode=0o600)
 
     def wanted(self, plan: Plan, end: Ended) -> tuple[Request, str] | None:
-        """Why the run had to end as it did; None: it ended by itself."""
-        return self.request or self.complaint(plan) or _UNASKED.get(end.ended_by)
+        """Why the run had to end as it did; None: it ended by itself, before anything was asked of it."""
+        had_ended = end.finished and self.started + self._start_took_s + end.seconds < self.asked
+        return (None if had_ended else self.request) or self.complaint(plan) or _UNASKED.get(end.ended_by)
 
     def overdue(self, plan: Plan, now: float) -> tuple[Request, str] | None:
         """What its time, its silence or its user has against the trial."""
@@ -109,15 +120,24 @@ class Live:
             return "prune", "sweeprun stop --trial was typed"
         return None
 
+    def judge(self, pruner: Pruner, history: History) -> Verdict:
+        """What the pruner says of it, by all that has come since it was asked before."""
+        verdict = pruner.verdict(self.trial, history, self._judged)
+        steps = history.curve(self.trial, history.metric(getattr(pruner, "metric", None))).steps
+        self._judged = int(steps[-1]) if len(steps) else self._judged
+        return verdict
+
     def arrive(self, request: Request, why: str, now: float) -> None:
-        """Note that the run has come as far as it was to go."""
-        self.arrived = self.arrived or Arrived((request, why), self.trial.last_step, now)
+        """Note that the run has come as far as it was to go: as it is seen now, since it first came there."""
+        since = self.arrived
+        if since is None or since.request[0] != request:
+            since = Arrived((request, why), self.trial.last_step, now)
+        self.arrived = since
 
     def outstayed(self, now: float) -> tuple[Request, str] | None:
-        """What to ask of a run that has come as far as it was to go, and has not left by itself."""
-        if self.arrived is None or (self.trial.last_step == self.arrived.step and now < self.arrived.at + LEAVING_S):
-            return None
-        return self.arrived.request
+        """What to ask of a run that has come as far as it was to go, and does not leave by itself."""
+        arrived = self.arrived
+        return arrived.request if arrived and arrived.outstayed(self.trial.last_step, now) else None
 
     def _silent_s(self, now: float) -> float:
         """For how long neither metrics nor logs have grown."""

@@ -22,6 +22,7 @@ SHELL_SIGKILL = 137  # how a shell reports it
 
 Request = Literal["prune", "pause", "finish", "preempt", "nan", "timeout", "hang", "drop"]
 
+_LEAVING_OFF = ("pause", "finish", "preempt")  # what is asked of a run that may have come further meanwhile
 _ASKED = {"prune": TrialState.PRUNED, "pause": TrialState.PAUSED, "finish": TrialState.COMPLETE}
 
 _GPU_OOM = re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED")
@@ -68,21 +69,34 @@ def ended(
 ) -> Outcome:
     """What `end` means. `request` is what we asked of the run and why; `trial` holds what it reached; `arrived` is what
     becomes of it as it has come as far as it was to go, see `arrival`."""
+    return _measured(_ended(end, request, trial, left, arrived), trial, left, end)
+
+
+def _measured(outcome: Outcome, trial: Trial, left: Traces, end: Ended | None) -> Outcome:
+    """`outcome`, unless a value is missing that it needs: a complete trial has all, and one that waits at a rung has
+    what it is compared by, or it would wait for ever."""
+    needs = outcome.state is TrialState.COMPLETE or (outcome.state is TrialState.PAUSED and not trial.curve.steps)
+    if not left.missing or not needs:
+        return outcome
+    message = f"it {'ended well and ' if end is not None and end.finished else ''}{left.missing}"
+    how = (end.code, end.signal) if end is not None else (None, None)
+    return Outcome(TrialState.FAILED, message, Failure(FailureClass.NO_METRIC, message, *how, tuple(left.stderr)))
+
+
+def _ended(
+    end: Ended, request: tuple[Request, str] | None, trial: Trial, left: Traces, arrived: Outcome | None
+) -> Outcome:
     if end.unkillable:
         return _failed(FailureClass.UNKILLABLE, "SIGKILL did not end it within 5 s; its device is not used again", end)
     if request is not None:  # it stands even where the launcher died over it: nothing of the trial lives any more
-        return arrived if arrived and request[0] == "preempt" else _requested(*request, end, left.stderr)
+        return arrived if arrived and request[0] in _LEAVING_OFF else _requested(*request, end, left.stderr)
     if end.launcher_lost:
         return arrived or _after_death(trial, "its launcher died")
     if end.code in PREEMPTED or end.signal == "SIGTERM":
         return arrived or _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"), left.progressed)
     if end.code != 0:
         return _crashed(end, left.stderr)
-    if arrived:
-        return arrived
-    if left.missing:
-        return _failed(FailureClass.NO_METRIC, f"it ended well and {left.missing}", end, left.stderr)
-    return Outcome(TrialState.COMPLETE, _leftovers(end))
+    return arrived or Outcome(TrialState.COMPLETE, _leftovers(end))
 
 
 def not_spawned(failure: SpawnFailed) -> Outcome:
@@ -101,9 +115,9 @@ def arrival(pruner: Pruner, trial: Trial, history: History) -> Outcome | None:
     return Outcome(AFTER[verdict.action], verdict.reason) if verdict.stop else None
 
 
-def lost(trial: Trial, arrived: Outcome | None = None) -> Outcome:
+def lost(trial: Trial, left: Traces, arrived: Outcome | None = None) -> Outcome:
     """What the death of a trial's worker means: again, until it has happened too often."""
-    return arrived or _after_death(trial, "its worker died")
+    return _measured(arrived or _after_death(trial, "its worker died"), trial, left, None)
 
 
 def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:

@@ -104,6 +104,8 @@ class Silence:
             return said
         if self.reporting.source.kind == "regex":
             return f"{said}; {self._last_words()}"
+        if self.reporting.source.kind == "stdout":
+            return f"{said}: print a JSON object on a line of its own at each step"
         return f"{said}: append JSON lines to $SWEEPRUN_METRICS, or print them and say metrics_from: stdout"
 
     def _silent(self) -> str:

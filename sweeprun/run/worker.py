@@ -6,14 +6,15 @@ drives it sees every event and may leave at any of them: its `finally` ends the 
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sweeprun.errors import StoreError
 from sweeprun.executors.base import Ended, Executor, Job, Lease, NoRoom, SpawnFailed, Started
 from sweeprun.executors.base import Event as Happened
 from sweeprun.history import History
-from sweeprun.pruners.base import Action
+from sweeprun.pruners.base import Action, Promoter
 from sweeprun.run import launching
 from sweeprun.run.budget import Halt, Reached
 from sweeprun.run.claim import Claims, Nothing
@@ -37,6 +38,7 @@ from sweeprun.trials import Measurement, Trial, TrialState
 __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.5  # between two looks at what others did, where nothing happens
+_REQUESTS: Mapping[Action, Request] = {Action.STOP: "prune", Action.PAUSE: "pause", Action.FINISH: "finish"}
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
 
 
@@ -59,6 +61,7 @@ class Worker:
         self._sweep, self._executor = sweep, executor
         self._switch, self._clock, self._me = switch, clock, member.worker.uuid
         self._member, self._observer = member, observer
+        self._inherited = dict(os.environ)  # what libraries that we import later set in ours is not the trials'
         self._fence = Fence(member, observer, executor)
         self._ledger = Ledger(sweep, self._me, member.log, clock)
         self._spawning = Spawning(clock)
@@ -187,8 +190,10 @@ class Worker:
         return job
 
     def _prepared(self, trial: Trial, lease: Lease) -> tuple[Job, Live]:
-        first = self.plan.reporting.first_step(self.history.trials)
-        return launching.prepare(self.plan, self._sweep, trial, lease, self._executor, first, self._clock())
+        first, executor = self.plan.reporting.first_step(self.history.trials), self._executor
+        return launching.prepare(
+            self.plan, self._sweep, trial, lease, executor, self._inherited, first, self._clock()
+        )
 
     def _may_start(self) -> bool:
         if self._fenced or self._switch.level or (self.halt is not None and self.halt.key != "trials"):
@@ -252,11 +257,14 @@ class Worker:
             for measurement in measurements:
                 yield self._measured(live, measurement)
             now = self._clock()
-            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, now) or live.outstayed(now)
+            request = live.request or live.complaint(self.plan) or live.overdue(self.plan, now)
+            judged = request is None and any(map(self._is_evidence, measurements))
+            if judged:
+                request = self._judge(live, now)
+            request = request or live.outstayed(now)
             if request is not None and live.request is None:
                 self._ask(live, *request)
-            elif request is None and any(map(self._is_evidence, measurements)):
-                self._judge(live)
+            elif judged:
                 self._look_ahead(live)
 
     def _is_evidence(self, measurement: Measurement) -> bool:
@@ -266,13 +274,17 @@ class Worker:
     def _measured(self, live: Live, measurement: Measurement) -> Event:
         return Event("metric", live.trial, {"step": measurement.step, "values": dict(measurement.values)})
 
-    def _judge(self, live: Live) -> None:
+    def _judge(self, live: Live, now: float) -> tuple[Request, str] | None:
+        """What the pruner asks of the run now. One that was told how far it goes leaves by itself, or outstays."""
         self._known.note(live.trial)
-        verdict = self.plan.pruner.verdict(live.trial, self.history)
-        if verdict.action is Action.STOP:
-            self._ask(live, "prune", verdict.reason)
-        elif verdict.stop:
-            live.arrive("pause" if verdict.action is Action.PAUSE else "finish", verdict.reason, self._clock())
+        verdict = live.judge(self.plan.pruner, self.history)
+        if not verdict.stop:
+            return None
+        request = _REQUESTS[verdict.action]
+        if verdict.action is Action.STOP or not isinstance(self.plan.pruner, Promoter):
+            return request, verdict.reason
+        live.arrive(request, verdict.reason, now)
+        return None
 
     def _look_ahead(self, live: Live) -> None:
         """Where a trial has come to its end, which is where the last one that was complete had it, its slot is free
@@ -284,7 +296,7 @@ class Worker:
             self._claims.foresee(live.leaving(self.plan, self.history), self._halting.may_create)
 
     def _ask(self, live: Live, request: Request, why: str, grace_s: float | None = None) -> None:
-        live.ask(request, why)
+        live.ask(request, why, self._clock())
         self._executor.stop(live.record.number, self.plan.grace_s if grace_s is None else grace_s)
 
     def _stay_seen(self) -> None:

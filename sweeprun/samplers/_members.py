@@ -59,7 +59,7 @@ class PopulationSampler(Sampler, Promoter):
     def promotion(self, history: History) -> Promotion | Demotion | None:
         return Population.of(history, self.rules).decision()
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         return self.rules.verdict(trial, history)
 
     def start(self, params: Params, history: History) -> Start:

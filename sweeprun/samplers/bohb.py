@@ -53,7 +53,7 @@ class BOHBSampler(Sampler, Promoter):
         sampler = RandomSampler() if rng.random() < self.random else TPESampler()
         return sampler.suggest(history, rng)
 
-    def verdict(self, trial: Trial, history: History) -> Verdict:
+    def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:
         return self.hyperband.verdict(trial, history)
 
     def promotion(self, history: History) -> Promotion | None:

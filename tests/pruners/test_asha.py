@@ -262,3 +262,21 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], said: s
     with pytest.raises(SweepFileError, match="pruner 'asha'") as caught:
         registry.load("pruner", "asha", options)
     assert said in str(caught.value)
+
+
+def test_where_nobody_waits_every_rung_that_was_come_to_since_is_judged_at(
+    make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    """However many reports come at once, a trial is stopped at the first rung at which it is not among the best."""
+    pruner = AshaPruner(rungs=(2, 8, 27), mode="stop", min_trials=2)
+    others = [make_trial(i, [0.9] * 4 + [0.5] * 23) for i in range(4)]
+    losses = [0.8] * 12
+    for size in (1, 2, 5, 12):
+        verdicts = {}
+        for done in range(0, 12, size):
+            trial = make_trial(4, losses[: done + size], state=TrialState.RUNNING)
+            verdicts[trial.last_step] = pruner.verdict(trial, make_history([*others, trial]), done or -1)
+            if verdicts[trial.last_step].stop:
+                break
+        assert verdicts[trial.last_step].stop == (trial.last_step >= 8)
+        assert "at step 8" in verdicts[trial.last_step].reason or size == 12

@@ -90,6 +90,13 @@ def test_comparisons_begin_at_the_warmup_step(ask: Ask) -> None:
     assert [ask([9.0] * n, others, warmup=1).action for n in (1, 2)] == [STOP, STOP]
 
 
+def test_a_comparison_that_was_due_between_two_looks_is_made(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    others = [make_trial(i, [1.0] * 13) for i in range(5)]
+    trial, pruner = make_trial(5, [9.0] * 13, state=TrialState.RUNNING), MedianPruner(startup=0, warmup=2, interval=10)
+    for since, action in ((-1, STOP), (11, STOP), (12, CONTINUE), (None, CONTINUE)):
+        assert pruner.verdict(trial, make_history([*others, trial]), since).action is action
+
+
 def test_an_interval_spaces_the_comparisons(ask: Ask) -> None:
     others = [[1.0] * 9] * 5
     actions = [ask([9.0] * n, others, interval=3).action for n in range(1, 10)]

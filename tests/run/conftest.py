@@ -64,6 +64,7 @@ class Act:
     oom: bool | None = None
     launcher_lost: bool = False
     together: bool = False  # all lines and the end in one turn
+    lingers: int = 0  # turns after its program's end in which something of it is left
 
 
 SILENCE: dict[str, Any] = {}
@@ -81,6 +82,7 @@ class Running:
     at: int = 0
     began: float = 0.0
     stop: float | None = None
+    over: float | None = None  # since when its program is
 
 
 class Baton:
@@ -185,6 +187,10 @@ class ScriptedExecutor(Executor):
         return events
 
     def _turn(self, one: Running) -> None:
+        if one.over is not None:
+            if self._clock() - one.over >= one.act.lingers * TURN_S:
+                self._end(one, by="program")
+            return
         if one.stop is not None:
             self._end(one, by="stop")
             return
@@ -193,7 +199,9 @@ class ScriptedExecutor(Executor):
             one.at += 1
             if not one.act.together:
                 return
-        if one.act.code is not None or one.act.signal or one.act.launcher_lost:
+        if one.act.lingers:
+            one.over = self._clock()
+        elif one.act.code is not None or one.act.signal or one.act.launcher_lost:
             self._end(one, by="launcher_lost" if one.act.launcher_lost else "program")
 
     def _say(self, one: Running, line: Any) -> None:
@@ -213,7 +221,7 @@ class ScriptedExecutor(Executor):
             "code": code,
             "signal": signal,
             "ended_by": by,
-            "seconds": self._clock() - one.began,
+            "seconds": (one.over or self._clock()) - one.began,
             "memory_bytes": 1 << 20,
             "cpu_seconds": 0.5,
             "oom": one.act.oom,

@@ -44,6 +44,17 @@ def test_the_environment_is_that_of_the_protocol(stage, job):
     assert job.env["TOKEN_COPY"] == "secret"
 
 
+def test_what_is_set_in_the_worker_while_it_works_is_not_the_trials(stage, monkeypatch):
+    def script(job):
+        monkeypatch.setenv("SET_BY_A_LIBRARY", "1")
+        return stage.losses(1.0)
+
+    stage.run(script, "budget: 2")
+    first, second = ({name: job.env.get(name) for name in ("PATH", "SET_BY_A_LIBRARY")} for job in stage.jobs)
+    assert first == second
+    assert second["SET_BY_A_LIBRARY"] is None
+
+
 def test_the_run_directory_holds_the_parameters_and_the_checkpoint_stands_beside_it(stage, job):
     (trial,) = stage.trials
     assert json.loads((job.run_dir / "params.json").read_text()) == trial.params

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sweeprun.executors.base import Ended, SpawnFailed
-from sweeprun.run.outcome import Retry, Traces, ended, lost, not_spawned, retried
+from sweeprun.run.outcome import Outcome, Retry, Traces, ended, lost, not_spawned, retried
 from sweeprun.trials import FailureClass, Trial, TrialState
 
 ENDED = Ended(0, 0, None, "program", 1.0, 0, 0.5, False, 0, False)
@@ -48,6 +48,21 @@ def test_what_we_asked_for_stands_however_the_program_ended(end):
     assert meaning(("timeout", "too long"), **end).failure.kind is FailureClass.TIMEOUT
     assert meaning(("hang", "silence"), **end).failure.kind is FailureClass.HANG
     assert meaning(("nan", "loss is NaN"), **end).failure.kind is FailureClass.NAN
+
+
+def test_a_run_that_had_come_as_far_as_it_was_to_go_when_it_was_asked_to_leave_off_is_what_it_has_become():
+    there = Outcome(TrialState.COMPLETE, "step 9 is the end")
+    for request in ("pause", "finish", "preempt"):
+        assert ended(ENDED, (request, "why"), TRIAL, Traces(), there) == there
+    assert ended(ENDED, ("prune", "why"), TRIAL, Traces(), there).state is TrialState.PRUNED
+
+
+def test_nobody_is_complete_without_a_value_whatever_ended_the_run():
+    there, missing = Outcome(TrialState.COMPLETE, "step 9 is the end"), Traces(missing="never reported 'loss'")
+    stopped = replace(ENDED, code=None, signal="SIGTERM", ended_by="stop")
+    for outcome in (ended(stopped, ("finish", "why"), TRIAL, missing, there), lost(TRIAL, missing, there)):
+        assert outcome.failure.kind is FailureClass.NO_METRIC
+        assert outcome.failure.message == "it never reported 'loss'"
 
 
 @pytest.mark.parametrize("end", [{"code": 75}, {"code": 143}, {"code": None, "signal": "SIGTERM"}])
@@ -108,8 +123,8 @@ def test_a_launcher_that_died_is_a_death_and_the_third_is_the_end():
     assert meaning(ended_by="launcher_lost", code=None).counts == "death"
     outcome = meaning(ended_by="launcher_lost", code=None, trial=TRIAL._replace(deaths=2))
     assert outcome.failure.kind is FailureClass.LOST
-    assert lost(TRIAL._replace(deaths=1)).state is TrialState.WAITING
-    assert lost(TRIAL._replace(deaths=2)).failure.kind is FailureClass.LOST
+    assert lost(TRIAL._replace(deaths=1), Traces()).state is TrialState.WAITING
+    assert lost(TRIAL._replace(deaths=2), Traces()).failure.kind is FailureClass.LOST
 
 
 def test_what_cannot_be_killed_is_said_whatever_was_asked():

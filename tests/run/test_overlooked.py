@@ -44,6 +44,11 @@ def test_where_nothing_was_said_the_ways_to_report_are_named(told):
     )
 
 
+def test_a_program_that_was_to_print_its_metrics_is_not_told_to_say_so(told):
+    why = told(metrics_from="stdout")
+    assert why == "it reported nothing: print a JSON object on a line of its own at each step"
+
+
 def test_json_that_was_printed_is_recognised(told):
     why = told(prints('starting\n{"epoch": 1, "loss": 0.5}\n'))
     assert why == "it reported nothing, but it printed JSON lines: say metrics_from: stdout"

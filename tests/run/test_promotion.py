@@ -175,3 +175,80 @@ def test_a_program_that_trains_on_to_its_end_before_it_can_be_told_to_leave_is_c
     stage.run(script, ASHA + "budget: 4")
     assert states(stage) == [("complete", 4)] * 4
     assert len(stage.jobs) == 4
+
+
+def all_at_once(*lines):
+    """Reports that are read together."""
+
+    def write(job):
+        with open(job.env["SWEEPRUN_METRICS"], "a") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+
+    return write
+
+
+def falling(n):
+    return [{"epoch": epoch, "loss": 1.0 / epoch} for epoch in range(1, n + 1)]
+
+
+def test_what_a_trial_does_after_its_last_step_is_not_cut_short(stage):
+    """It did not heed its rung, came to its end before it could be told to leave, and evaluates for three seconds."""
+    act = stage.Act([all_at_once(*falling(2)), all_at_once(*falling(4)[2:]), *[{}] * 12, {"epoch": 4, "acc": 0.9}])
+    stage.run(lambda job: act, ASHA + "budget: 2")
+    assert states(stage) == [("complete", 4)] * 2
+    assert [trial.values["acc"] for trial in stage.trials] == [0.9, 0.9]
+    assert (stage.executors[0].stops, len(stage.jobs)) == ([], 2)
+
+
+def test_a_trial_that_goes_on_after_its_last_step_is_ended_and_complete(stage):
+    stage.run(lambda job: stage.Act(falling(50)), "pruner: {name: asha, rungs: [4]}\nbudget: 1")
+    (trial,) = stage.trials
+    assert (trial.state, stage.executors[0].stops) == (TrialState.COMPLETE, [(0, 15.0)])
+    assert trial.last_step < 10
+
+
+def test_a_trial_that_is_asked_to_pause_and_comes_to_its_end_before_it_leaves_is_complete(stage):
+    def script(job):
+        return stage.Act([all_at_once(*falling(2)), *[{}] * 9], code=None, on_stop=0)
+
+    def come_to_the_end(*stopped):
+        [running] = stage.executors[0].running.values()
+        all_at_once(*falling(4)[2:])(running.job)
+        stop(*stopped)
+
+    stage.sweep(ASHA + "budget: 1")
+    worker = stage.worker(script)
+    stop, stage.executors[0].stop = stage.executors[0].stop, come_to_the_end
+    list(worker.work())
+    assert states(stage) == [("complete", 4)]
+
+
+def test_a_trial_that_comes_to_its_rung_without_what_it_is_compared_by_has_failed(stage):
+    """It would wait for ever, and a sweep of such trials would use its whole budget before anything is said."""
+    act = stage.Act([{"epoch": epoch, "los": 0.5} for epoch in (1, 2)])
+    stage.run(lambda job: act, ASHA + "budget: {trials: 9, failures: {consecutive: 3}}")
+    assert [trial.failure.kind for trial in stage.trials] == ["no_metric"] * 3
+    assert "it reported los; did you mean 'los'?" in stage.trials[0].why
+
+
+def test_a_trial_is_not_complete_at_its_end_without_all_objectives(stage):
+    text = "pruner: {name: asha, min: 2, max: 4, eta: 2, metric: acc}\nbudget: 2\n"
+    act = stage.Act([{"epoch": epoch, "acc": 0.5} for epoch in range(1, 5)])
+    stage.run(lambda job: act, text)
+    assert stage.states == ["failed", "paused"]
+    assert "never reported 'loss'" in stage.trials[0].failure.message
+
+
+def test_a_rung_that_lies_between_two_looks_is_judged_at(stage):
+    """Trials from the third on are worse at step 2, and better from step 3 on; all steps but the last are read at
+    once."""
+    good = [0.4, 0.4, 0.5, 0.5]
+
+    def script(job):
+        losses = good if job.trial < 2 else [9.0, 9.0, 0.1, 0.1]
+        lines = [{"epoch": epoch, "loss": loss} for epoch, loss in enumerate(losses, 1)]
+        return stage.Act([all_at_once(*lines[:3]), *[{}] * 9, lines[3]])
+
+    stage.run(script, "pruner: {name: asha, rungs: [2, 4], eta: 2, mode: stop, min_trials: 2}\nbudget: 4\n")
+    assert stage.states == ["complete", "complete", "pruned", "pruned"]
+    assert "loss 9 at step 2 is number 3 of 3 there" in stage.trials[2].why

@@ -293,6 +293,23 @@ def test_a_trial_that_is_being_pruned_when_the_worker_is_told_to_leave_stays_pru
     assert stage.states == ["pruned"]
 
 
+@pytest.mark.parametrize("asked", ["stop --now", "stop --trial", "trial_wall"])
+def test_a_trial_that_had_ended_by_itself_before_anything_was_asked_of_it_is_what_it_was(stage, asked):
+    """Something that it left behind keeps its run open for a while."""
+    stage.sweep(f"budget: {{trials: 1, trial_wall: {2.0 if asked == 'trial_wall' else 999}}}\n")
+    worker = stage.worker(lambda job: stage.Act([{"epoch": 1, "loss": 0.5}], lingers=9))
+
+    def ask():
+        running = [*stage.executors[0].running.values()]
+        if running and running[0].over is not None and asked != "trial_wall":
+            Sweep(stage.directory).request_stop(asked == "stop --now", 0 if asked == "stop --trial" else None)
+
+    stage.executors[0].on_poll = ask
+    list(worker.work())
+    assert stage.executors[0].stops
+    assert [(trial.state, trial.values) for trial in stage.trials] == [(TrialState.COMPLETE, {"loss": 0.5})]
+
+
 def test_a_generator_that_is_closed_ends_its_processes_and_says_what_became_of_them(stage):
     stage.sweep("budget: 9")
     worker = stage.worker(lambda job: stage.losses(2.0, code=None), slots=2)
