@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeprun.errors import Damaged, StoreError
+from sweeprun.errors import Damaged, NothingSaved, StoreError
 from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.edits import Edits
@@ -221,9 +221,17 @@ class Sweep:
     def _inherit(self, donor: Trial, directory: Path) -> None:
         """Put the checkpoint of `donor` into the directory of a trial that is being made. A run begins with a record:
         where there is none, nobody has written into what was copied."""
-        checkpoints.inherit(self.layout, donor, directory)
-        now = self._read_back(donor.number, ours=False)
-        if now.n != donor.n:
+        try:
+            checkpoints.inherit(self.layout, donor, directory)
+        except (OSError, NothingSaved):
+            self._check_unmoved(donor)  # its next run renames its checkpoint: then neither disk nor program is at fault
+            raise
+        self._check_unmoved(donor)
+
+    def _check_unmoved(self, trial: Trial) -> None:
+        """Raises Superseded where somebody has moved it."""
+        now = self._read_back(trial.number, ours=False)
+        if now.n != trial.n:
             raise Superseded(now)
 
     def _make_bucket(self, number: int) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from sweeprun.errors import NothingSaved, SweepFileError
+from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Switch
-from sweeprun.store import copying
-from sweeprun.trials import SEGMENT, TrialState
+from sweeprun.store import copying, runs
+from sweeprun.trials import SEGMENT, Reason, TrialState
 
 SILENCE = {}  # a turn of the loop in which a program says nothing
 SYNC = "algorithm: {name: pbt, members: 4, interval: 2, max: 6, sync: true}\n"
@@ -181,6 +182,23 @@ def test_a_copy_during_which_its_parent_went_on_is_thrown_away_and_another_one_i
     first = next(trial for trial in stage.trials if trial.parent is not None)
     assert moved
     assert first.parent not in moved
+    assert debris(stage) == []
+
+
+def test_a_copy_whose_parent_is_promoted_by_another_worker_meanwhile_is_no_fault_of_the_disk(stage, monkeypatch):
+    def is_promoted(source):
+        parent = stage.trials[int(source.parents[2].name)]
+        who = {"worker": "b" * 32, "run": parent.run + 1, "until": 4, "reason": Reason.PROMOTED}
+        promoted = stage.sweep().advance(parent, TrialState.RUNNING, "somebody else", **who)
+        runs.prepare(stage.sweep().layout, promoted)
+        moved.append(parent.number)
+
+    moved, refused = [], []
+    monkeypatch.setattr(Ledger, "refused", lambda ledger, error: refused.append(error))
+    copying_while(monkeypatch, is_promoted)
+    population(stage, SYNC, slots=4)
+    assert (len(moved), refused) == (1, [])
+    assert stage.states.count("complete") == 4
     assert debris(stage) == []
 
 
