@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeprun.errors import Damaged, NothingSaved, StoreError
+from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
+from sweeprun.store.checkpoints import NothingSaved
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.edits import Edits
 from sweeprun.store.index import Index
@@ -123,7 +124,7 @@ class Sweep:
         It is born with a copy of the checkpoint of `donor`, which does not run: there is never a trial that lacks what
         it is to go on from. Raises Superseded where the donor has moved meanwhile, NothingSaved.
         """
-        record = self._header(1, state, _FIRST[state], "", trial) | {"id": trial.uid} | records.created(trial)
+        record = self._header(1, state, _FIRST[state], trial.why, trial) | {"id": trial.uid} | records.created(trial)
         record["run"] = 1 if state is TrialState.RUNNING else 0
         target = self.layout.trial(trial.number)
         with self._writing(target):
