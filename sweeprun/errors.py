@@ -68,17 +68,6 @@ class StoreError(SweeprunError):
     exit_code = ExitCode.CANNOT_WRITE
 
 
-class NothingSaved(SweeprunError):
-    """A trial is to go on from what another one saved, and that one saved nothing."""
-
-    def __init__(self, trial: int, step: int):
-        super().__init__(
-            f"trial {trial} has left nothing in its checkpoint directory at step {step}, so no other trial can go on"
-            " from there",
-            "have the program save to $SWEEPRUN_CHECKPOINT before it reports a step, then: sweeprun resume",
-        )
-
-
 class SweepExists(SweeprunError):
     """The directory already holds a sweep."""
 

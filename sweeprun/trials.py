@@ -5,7 +5,7 @@ it holds no file and no process. It and its parts are tuples, as there may be a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain, compress, count, groupby, zip_longest
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self, overload
 
 SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
 MEMBER = "member"  # what the notes of a trial of a population have: of which member it is
+FROM_STEP = "from_step"  # what the notes of a segment have: how many steps were finished in that checkpoint
 
 Json = Any  # None, bool, int, float, str, list or dict of these
 Params = dict[str, Json]
@@ -114,7 +115,7 @@ class Suggestion:
     """What a sampler wants tried: parameters as the program will see them, and what the sampler must remember.
 
     One with a `parent` begins with a copy of that trial's checkpoint. The parent is paused: where it runs again before
-    the copy is whole, another suggestion is asked for.
+    the copy is whole, another suggestion is asked for; where it has saved nothing, this one is begun `from_nothing`.
     """
 
     params: Params
@@ -122,6 +123,12 @@ class Suggestion:
     parent: int | None = None
     notes: Mapping[str, Json] = field(default_factory=dict)
     origin: str = "search"
+
+    @property
+    def from_nothing(self) -> Self:
+        """The same parameters, trained from the first step on as far as the copy would have gone."""
+        notes = {key: value for key, value in self.notes.items() if key != FROM_STEP}
+        return replace(self, parent=None, notes=notes, origin="search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,7 @@ class Trial(NamedTuple):
     @property
     def from_step(self) -> int:
         """How many steps were finished in the checkpoint that it began with: 0 for any but a segment."""
-        step = self.notes.get("from_step")
+        step = self.notes.get(FROM_STEP)
         return step if type(step) is int and step >= 0 else 0
 
     @property

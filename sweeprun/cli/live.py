@@ -217,7 +217,8 @@ def _started(trial: Trial, space: Space) -> str:
     fixed = {name for each in space.declarations if isinstance(each, Fixed) for name in each.names}
     searched = {name: value for name, value in trial.params.items() if name not in fixed}
     params = ", ".join(f"{safe(name)}={safe(short(value))}" for name, value in searched.items())
-    again = f" (run {trial.run}, {safe(trial.because)})" if trial.run > 1 else ""
+    begun = f" {safe(trial.why)}" if trial.why else ""
+    again = f" (run {trial.run}, {safe(trial.because)})" if trial.run > 1 else begun
     copy = f" from a copy of trial {trial.parent} at step {trial.from_step}" if trial.origin == SEGMENT else ""
     return f"trial {trial.number} started{copy}{again}: {params}"
 

@@ -15,9 +15,10 @@ from sweeprun.run.outcome import Outcome, arrival, ended, lost, retried
 from sweeprun.run.plan import Plan
 from sweeprun.run.takeover import Remains, remains
 from sweeprun.store import records
+from sweeprun.store.checkpoints import NothingSaved
 from sweeprun.store.liveness import Observer
 from sweeprun.store.sweep import NumberTaken, Superseded, Sweep
-from sweeprun.trials import Reason, Run, Trial, TrialState
+from sweeprun.trials import Reason, Run, Suggestion, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +132,33 @@ class Claims:
 
     def _new(self, history: History, may_create: Callable[[History], bool]) -> Trial | Nothing:
         while may_create(history):
-            number = history.number
             suggestion = self._foresight.suggest(history)
             if suggestion is None:
                 return Nothing(exhausted=True)
-            trial = Trial(
-                number=number,
-                uid=uuid.uuid4().hex,
-                state=TrialState.RUNNING,
-                params=suggestion.params,
-                notes=suggestion.notes,
-                origin=suggestion.origin,
-                configuration=history.keys.get(history.space.key(suggestion.params), number),
-                seed=seeds.of_trials(self._plan.seed, 0),
-                until=suggestion.until,
-                parent=suggestion.parent,
-                worker=self._worker,
-            )
-            donor = None if suggestion.parent is None else history.trials[suggestion.parent]
             try:
-                return self._ledger.create(trial, donor) or Nothing()
+                return self._created(suggestion, history) or Nothing()
             except (NumberTaken, Superseded):
                 history = history.advance(self._sweep.trials())
         return Nothing()
+
+    def _created(self, suggestion: Suggestion, history: History, why: str = "") -> Trial | None:
+        """The trial of a suggestion; None where the disk refuses. Raises NumberTaken, Superseded."""
+        number, parent = history.number, suggestion.parent
+        trial = Trial(
+            number=number,
+            uid=uuid.uuid4().hex,
+            state=TrialState.RUNNING,
+            why=why,
+            params=suggestion.params,
+            notes=suggestion.notes,
+            origin=suggestion.origin,
+            configuration=history.keys.get(history.space.key(suggestion.params), number),
+            seed=seeds.of_trials(self._plan.seed, 0),
+            until=suggestion.until,
+            parent=parent,
+            worker=self._worker,
+        )
+        try:
+            return self._ledger.create(trial, None if parent is None else history.trials[parent])
+        except NothingSaved:
+            return self._created(suggestion.from_nothing, history, f"from nothing, as trial {parent} has saved nothing")

@@ -13,7 +13,7 @@ from sweeprun.pruners.base import Pruner
 from sweeprun.run.outcome import Outcome
 from sweeprun.store import checkpoints
 from sweeprun.store.layout import Layout
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import MEMBER, Trial, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,14 @@ def unsaved(layout: Layout, trial: Trial, outcome: Outcome) -> str | None:
     """What there is to say of a trial that pauses and from which nobody can go on."""
     if outcome.state is not TrialState.PAUSED or not checkpoints.is_empty(layout, trial):
         return None
+    paused = "trials pause and leave nothing in SWEEPRUN_CHECKPOINT"
+    if MEMBER in trial.notes:
+        return (
+            f"{paused}: who goes on begins again at its first step, and who would be a copy of a better one does too"
+            " (a population needs a program that saves there before it reports a step, and goes on from what it finds)"
+        )
     return (
-        "trials pause and leave nothing in SWEEPRUN_CHECKPOINT: who is promoted begins again at its first step"
+        f"{paused}: who is promoted begins again at its first step"
         " (resumes: false says that the program cannot go on; asha then stops trials and pauses none)"
     )
 

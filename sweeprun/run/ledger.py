@@ -58,7 +58,7 @@ class Ledger:
 
     def create(self, trial: Trial, donor: Trial | None) -> Trial | None:
         """Create and claim `trial`, with a copy of the checkpoint of its `donor`; None where the disk refuses. Raises
-        NumberTaken, and Superseded where the donor has moved."""
+        NumberTaken, Superseded where the donor has moved, and NothingSaved."""
         try:
             created = self._sweep.create_trial(trial, TrialState.RUNNING, self._log, donor)
         except StoreError as error:

@@ -20,7 +20,7 @@ from sweeprun.objective import Objective
 from sweeprun.pruners.base import Demotion, Promotion, Start
 from sweeprun.samplers._staging import Rules
 from sweeprun.samplers.random import RandomSampler
-from sweeprun.trials import MEMBER, SEGMENT, Json, Params, Suggestion, Trial, TrialState
+from sweeprun.trials import FROM_STEP, MEMBER, SEGMENT, Json, Params, Suggestion, Trial, TrialState
 
 GENERATION = "generation"
 TRIES = 3  # a member is begun again, until so many segments in a row ended before they were ready
@@ -79,7 +79,7 @@ class Opening:
         """With these parameters."""
         if self.donor is None:
             return Suggestion(params, self.until, notes=self.notes)
-        notes = {**self.notes, "from_step": self.donor.last_step}
+        notes = {**self.notes, FROM_STEP: self.donor.last_step}
         return Suggestion(params, self.until, self.donor.number, notes, SEGMENT)
 
 

@@ -7,11 +7,14 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from sweeprun.errors import NothingSaved
 from sweeprun.store import durable
 from sweeprun.store.copying import copy_directory
 from sweeprun.store.layout import Layout
 from sweeprun.trials import Trial
+
+
+class NothingSaved(Exception):
+    """The trial that is to be copied has left nothing to go on from."""
 
 
 def is_empty(layout: Layout, trial: Trial) -> bool:
@@ -29,7 +32,7 @@ def inherit(layout: Layout, donor: Trial, directory: Path) -> None:
     """Give the trial that `directory` will be a copy of what `donor` has saved, under the name of its first run. Raises
     NothingSaved."""
     if is_empty(layout, donor):
-        raise NothingSaved(donor.number, donor.last_step)
+        raise NothingSaved
     copy_directory(layout.checkpoint(donor.number, donor.run), directory / layout.checkpoint(donor.number, 1).name)
 
 

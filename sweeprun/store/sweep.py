@@ -15,6 +15,7 @@ from typing import Any
 
 from sweeprun.errors import Damaged, StoreError
 from sweeprun.store import checkpoints, durable, founding, records, scratch, snapshot
+from sweeprun.store.checkpoints import NothingSaved
 from sweeprun.store.earlier import EarlierSweep
 from sweeprun.store.edits import Edits
 from sweeprun.store.index import Index
@@ -123,7 +124,7 @@ class Sweep:
         It is born with a copy of the checkpoint of `donor`, which does not run: there is never a trial that lacks what
         it is to go on from. Raises Superseded where the donor has moved meanwhile, NothingSaved.
         """
-        record = self._header(1, state, _FIRST[state], "", trial) | {"id": trial.uid} | records.created(trial)
+        record = self._header(1, state, _FIRST[state], trial.why, trial) | {"id": trial.uid} | records.created(trial)
         record["run"] = 1 if state is TrialState.RUNNING else 0
         target = self.layout.trial(trial.number)
         with self._writing(target):
@@ -221,9 +222,17 @@ class Sweep:
     def _inherit(self, donor: Trial, directory: Path) -> None:
         """Put the checkpoint of `donor` into the directory of a trial that is being made. A run begins with a record:
         where there is none, nobody has written into what was copied."""
-        checkpoints.inherit(self.layout, donor, directory)
-        now = self._read_back(donor.number, ours=False)
-        if now.n != donor.n:
+        try:
+            checkpoints.inherit(self.layout, donor, directory)
+        except (OSError, NothingSaved):
+            self._check_unmoved(donor)  # its next run renames its checkpoint: then neither disk nor program is at fault
+            raise
+        self._check_unmoved(donor)
+
+    def _check_unmoved(self, trial: Trial) -> None:
+        """Raises Superseded where somebody has moved it."""
+        now = self._read_back(trial.number, ours=False)
+        if now.n != trial.n:
             raise Superseded(now)
 
     def _make_bucket(self, number: int) -> None:

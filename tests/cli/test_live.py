@@ -162,6 +162,16 @@ def test_what_the_file_fixes_is_not_said_of_each_trial(build: Command, capsys: p
     assert capsys.readouterr().err == "trial 0 started: lr=1e-05\n"
 
 
+def test_a_trial_that_begins_from_nothing_in_place_of_a_copy_is_said_to(
+    build: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = build()
+    trial = sweep.running()._replace(why="from nothing, as trial 3 has saved nothing")
+    Lines(*seen(sweep)).show(Event("trial_started", trial, {"devices": []}))
+    said = "trial 0 started from nothing, as trial 3 has saved nothing: lr=1e-05, layers=4\n"
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.parametrize("kept_as", ["elsewhere/demo", None])
 def test_where_to_read_about_a_failure_is_said_if_it_is_kept(
     build: Command, capsys: pytest.CaptureFixture[str], kept_as: str | None

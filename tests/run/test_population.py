@@ -11,19 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from sweeprun.errors import NothingSaved, SweepFileError
+from sweeprun.errors import SweepFileError
+from sweeprun.run.ledger import Ledger
 from sweeprun.run.plan import Plan
 from sweeprun.run.worker import Switch
-from sweeprun.store import copying
-from sweeprun.trials import SEGMENT, TrialState
+from sweeprun.store import copying, durable, runs
+from sweeprun.trials import SEGMENT, Reason, TrialState
 
 SILENCE = {}  # a turn of the loop in which a program says nothing
 SYNC = "algorithm: {name: pbt, members: 4, interval: 2, max: 6, sync: true}\n"
 ASYNC = SYNC.replace("true", "false")
 
 
-def trains(stage, saves=True):
-    """A program whose loss falls by its x at every step, and which goes on after what it has saved."""
+def trains(stage, saves=True, leaves=True):
+    """A program whose loss falls by its x at every step, and which goes on after what it has saved. One that does not
+    `leave` where it is told to has to be stopped."""
 
     def script(job):
         x = json.loads(Path(job.env["SWEEPRUN_PARAMS"]).read_text())["x"]
@@ -41,14 +43,15 @@ def trains(stage, saves=True):
 
             return save_and_report
 
-        return stage.Act([step(number) for number in range(done + 1, int(job.env["SWEEPRUN_UNTIL"]) + 1)])
+        end = int(job.env["SWEEPRUN_UNTIL"]) if leaves else 6
+        return stage.Act([step(number) for number in range(done + 1, end + 1)])
 
     return script
 
 
-def population(stage, text, slots=1):
+def population(stage, text, slots=1, **program):
     stage.sweep("", *[f"{key}={value}" for key, value in [line.split(": ", 1) for line in text.splitlines()]])
-    return list(stage.worker(trains(stage), slots=slots).work())
+    return list(stage.worker(trains(stage, **program), slots=slots).work())
 
 
 def chains(stage):
@@ -144,12 +147,54 @@ def test_a_member_that_fails_later_is_replaced_by_a_copy_of_a_good_one(stage):
     assert stage.trials[chains(stage)[3][-1]].last_step == 6
 
 
-def test_a_program_that_saves_nothing_is_told_so_as_soon_as_it_matters(stage):
-    stage.sweep("", "algorithm={name: pbt, members: 4, interval: 2, max: 6}")
-    with pytest.raises(NothingSaved, match="has left nothing in its checkpoint directory") as error:
-        list(stage.worker(trains(stage, saves=False)).work())
-    assert "SWEEPRUN_CHECKPOINT" in error.value.hint
-    assert len(stage.trials) == 4
+@pytest.mark.parametrize("text", [SYNC, ASYNC, SYNC.replace("pbt", "pb2"), ASYNC.replace("pbt", "pb2")])
+@pytest.mark.parametrize("leaves", [True, False])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_population_whose_program_saves_nothing_comes_to_its_end_without_copies(stage, text, leaves, slots):
+    events = population(stage, text, slots, saves=False, leaves=leaves)
+    assert events[-1].said["why"] == "every member has come to its end"
+    ends = [stage.trials[numbers[-1]] for numbers in chains(stage).values()]
+    assert [(trial.state, trial.last_step) for trial in ends] == [(TrialState.COMPLETE, 6)] * 4
+    assert {trial.state for trial in stage.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert len(stage.trials) > 4
+    assert all(trial.curve.steps == tuple(range(1, trial.last_step + 1)) for trial in stage.trials)
+    (said,) = [event.said["text"] for event in events if event.name == "notice"]
+    assert "a population needs a program that saves there before it reports" in said
+
+
+def test_who_would_be_a_copy_of_one_that_saved_nothing_begins_from_nothing_as_its_record_says(stage, tmp_path):
+    population(stage, SYNC, slots=4, saves=False)
+    copied = type(stage)(tmp_path / "others" / "s")
+    population(copied, SYNC, slots=4)
+    child, copy = stage.trials[4], copied.trials[4]
+    assert (child.params, child.until) == (copy.params, copy.until)
+    assert (child.parent, child.from_step, child.origin) == (None, 0, "search")
+    assert dict(child.notes) == {key: value for key, value in copy.notes.items() if key != "from_step"}
+    created = durable.read_record(stage.sweep().layout.state(child.number, 1))
+    assert created["why"] == f"from nothing, as trial {copy.parent} has saved nothing"
+    first = next(job for job in stage.jobs if job.trial == child.number)
+    assert ("SWEEPRUN_FROM_STEP" in first.env, first.env["SWEEPRUN_UNTIL"]) == (False, "4")
+
+
+@pytest.mark.parametrize("text", [SYNC, ASYNC])
+def test_a_population_goes_on_with_copies_as_soon_as_its_program_saves(stage, text):
+    switch = Switch()
+    program = trains(stage, saves=False)
+
+    def script(job):
+        if job.trial == 4:
+            switch.turn(2, "SIGTERM")
+        return program(job)
+
+    stage.sweep("", f"algorithm={text.strip().removeprefix('algorithm: ')}")
+    list(stage.worker(script, slots=4, switch=switch).work())
+    assert len(stage.trials) == 5
+    events = list(stage.worker(trains(stage), slots=4).work())
+    assert events[-1].said["why"] == "every member has come to its end"
+    ends = [stage.trials[numbers[-1]] for numbers in chains(stage).values()]
+    assert [(trial.state, trial.last_step) for trial in ends] == [(TrialState.COMPLETE, 6)] * 4
+    assert [trial.from_step > 0 for trial in stage.trials[5:]] == [True] * len(stage.trials[5:])
+    assert len(stage.trials) > 5
 
 
 def debris(stage):
@@ -181,6 +226,23 @@ def test_a_copy_during_which_its_parent_went_on_is_thrown_away_and_another_one_i
     first = next(trial for trial in stage.trials if trial.parent is not None)
     assert moved
     assert first.parent not in moved
+    assert debris(stage) == []
+
+
+def test_a_copy_whose_parent_is_promoted_by_another_worker_meanwhile_is_no_fault_of_the_disk(stage, monkeypatch):
+    def is_promoted(source):
+        parent = stage.trials[int(source.parents[2].name)]
+        who = {"worker": "b" * 32, "run": parent.run + 1, "until": 4, "reason": Reason.PROMOTED}
+        promoted = stage.sweep().advance(parent, TrialState.RUNNING, "somebody else", **who)
+        runs.prepare(stage.sweep().layout, promoted)
+        moved.append(parent.number)
+
+    moved, refused = [], []
+    monkeypatch.setattr(Ledger, "refused", lambda ledger, error: refused.append(error))
+    copying_while(monkeypatch, is_promoted)
+    population(stage, SYNC, slots=4)
+    assert (len(moved), refused) == (1, [])
+    assert stage.states.count("complete") == 4
     assert debris(stage) == []
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeprun.errors import NothingSaved
+from sweeprun.errors import StoreError
 from sweeprun.store import checkpoints, copying, runs
+from sweeprun.store.checkpoints import NothingSaved
 from sweeprun.store.copying import copy_directory
 from sweeprun.store.sweep import Superseded, Sweep
 from sweeprun.trials import Trial, TrialState
@@ -127,8 +128,49 @@ def test_it_is_not_born_of_one_that_has_moved_since(sweep: Sweep, donor: Trial) 
     assert list(sweep.layout.scratch.iterdir()) == []
 
 
+def goes_on(sweep: Sweep, donor: Trial) -> None:
+    """What another worker does that was asked to promote it: its next run takes its checkpoint over."""
+    promoted = sweep.advance(donor, TrialState.RUNNING, "promoted", reason="promoted", run=2, worker="c" * 32)
+    runs.prepare(sweep.layout, promoted)
+
+
+def test_it_is_not_born_of_one_whose_next_run_has_taken_its_checkpoint_over(sweep: Sweep, donor: Trial) -> None:
+    goes_on(sweep, donor)
+    with pytest.raises(Superseded):
+        sweep.create_trial(child(), TrialState.RUNNING, donor=donor)
+    assert len(sweep.trials()) == 1
+
+
+def test_it_is_not_born_of_one_whose_next_run_takes_its_checkpoint_over_while_it_is_copied(
+    sweep: Sweep, donor: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = copying._copy_file
+
+    def copy_file(source: Path, target: Path) -> None:
+        goes_on(sweep, donor)
+        whole(source, target)
+
+    monkeypatch.setattr(copying, "_copy_file", copy_file)
+    with pytest.raises(Superseded) as moved:
+        sweep.create_trial(child(), TrialState.RUNNING, donor=donor)
+    assert moved.value.trial.run == 2
+    assert len(sweep.trials()) == 1
+    assert list(sweep.layout.scratch.iterdir()) == []
+
+
+def test_a_copy_that_fails_of_one_that_stands_still_is_the_failure_that_it_is(
+    sweep: Sweep, donor: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_file(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(copying, "_copy_file", copy_file)
+    with pytest.raises(StoreError, match="No space left"):
+        sweep.create_trial(child(), TrialState.RUNNING, donor=donor)
+
+
 def test_it_is_not_born_of_one_that_has_saved_nothing(sweep: Sweep, donor: Trial) -> None:
     checkpoints.discard(sweep.layout, donor)
-    with pytest.raises(NothingSaved, match="trial 0 has left nothing"):
+    with pytest.raises(NothingSaved):
         sweep.create_trial(child(), TrialState.RUNNING, donor=donor)
     assert len(sweep.trials()) == 1
