@@ -12,6 +12,7 @@ from itertools import chain, compress, count, groupby, zip_longest
 from operator import is_not
 from typing import Any, NamedTuple, Self, overload
 
+RETRY = "retry"  # the origin of a trial that tries another one, its parent, again
 SEGMENT = "segment"  # the origin of a trial that goes on from another one's checkpoint
 MEMBER = "member"  # what the notes of a trial of a population have: of which member it is
 FROM_STEP = "from_step"  # what the notes of a segment have: how many steps were finished in that checkpoint

@@ -60,7 +60,6 @@ def check(
         raise typer.Exit(_read(spec, Readout.of(Plan.of(spec).reporting, metrics), as_json))
     plan = Plan.of(settled(spec), earlier_sweeps(spec, root_of(spec, root)))
     warnings = [
-        *map(str, unsupported(spec)),
         *_uncomputable(plan.space),
         *_too_many(plan),
         *_one_eyed(spec, plan),
@@ -83,7 +82,9 @@ def check(
             write("\n" + "".join(f"{line}\n" for line in drawn))
     if len(drawn) < draw:
         say(f"only {len(drawn)} of {draw} commands: the algorithm suggests no more")
-    rehearse(plan)  # last: who reads what is missing here knows all else
+    for problem in unsupported(spec):  # last: who reads what is missing here knows all else
+        raise problem
+    rehearse(plan)
 
 
 def _read(spec: SweepFile, readout: Readout, as_json: bool) -> ExitCode:

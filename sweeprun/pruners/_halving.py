@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from sweeprun.kept import Order, Part
 from sweeprun.objective import Objective
 from sweeprun.pruners._rungs import Ladder
 from sweeprun.pruners.base import Action, Promotion, Verdict
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import RETRY, Trial, TrialState
 
 
 class Bracket(NamedTuple):
@@ -84,7 +85,10 @@ class Rung(Part):
 
 
 class Rungs(Part):
-    """The rungs of all brackets that have begun, each from its lowest on, and with how many trials each began."""
+    """The rungs of all brackets that have begun, each from its lowest on, and with how many trials each began.
+
+    A trial that ended before it was complete gives its place to a try more of it: they are one trial to a bracket.
+    """
 
     def __init__(self, ladder: Ladder, bracket_of: BracketOf, loss_at: LossAt):
         self._ladder = ladder
@@ -92,16 +96,49 @@ class Rungs(Part):
         self._loss_at = loss_at
         self._brackets: dict[int, Bracket] = {}
         self._rungs: dict[Bracket, tuple[Rung, ...]] = {}
+        self._incomplete: dict[int, Trial] = {}  # those that have ended so
+        self._tried_again: dict[int, int] = {}  # by a retry: the trial that it tries again
+        self._n_retries: Counter[int] = Counter()  # of each trial
         self.sizes: dict[Bracket, int] = {}
 
     def of(self, bracket: Bracket) -> Sequence[Rung]:
         """Those of one bracket; none where it has not begun."""
         return self._rungs.get(bracket, ())
 
+    def given_up(self, number: int) -> Bracket | None:
+        """The bracket in which a try more of the trial takes its place; None where there is none to take."""
+        return self._brackets.get(number) if number in self._incomplete else None
+
     def note(self, trial: Trial) -> None:
-        bracket = self._bracket_of(trial)
+        self._incomplete.pop(trial.number, None)
+        if trial.state.final and trial.state is not TrialState.COMPLETE:
+            self._incomplete[trial.number] = trial
+        self._place(trial)
+        self._try_again(trial.number, trial.parent if trial.origin == RETRY else None)
+
+    def forget(self, number: int) -> None:
+        self._incomplete.pop(number, None)
+        self._displace(number)
+        self._try_again(number, None)
+
+    def _try_again(self, number: int, tried: int | None) -> None:
+        """Trial `number` is a try more of `tried`, None: of no other."""
+        before = self._tried_again.pop(number, None)
+        if tried is not None:
+            self._tried_again[number] = tried
+        if tried == before:
+            return
+        for other, change in ((before, -1), (tried, 1)):
+            if other is not None:
+                self._n_retries[other] += change
+            if other in self._incomplete:
+                self._place(self._incomplete[other])
+
+    def _place(self, trial: Trial) -> None:
+        replaced = trial.number in self._incomplete and self._n_retries[trial.number] > 0
+        bracket = None if replaced else self._bracket_of(trial)
         if bracket != self._brackets.get(trial.number):
-            self.forget(trial.number)
+            self._displace(trial.number)
         if bracket is None:
             return
         if trial.number not in self._brackets:
@@ -112,7 +149,7 @@ class Rungs(Part):
         for rung in self._rungs[bracket]:
             rung.note(trial)
 
-    def forget(self, number: int) -> None:
+    def _displace(self, number: int) -> None:
         bracket = self._brackets.pop(number, None)
         if bracket is None:
             return

@@ -55,8 +55,11 @@ class HyperbandPruner(Promoter):
         bracket = max(sizes, default=Bracket(0, 0))
         if sizes.get(bracket, 0) >= self._size(bracket):
             bracket = self._after(bracket)
-        until = self.ladder.steps(params)[bracket.rung]
-        return Start(until, {"round": bracket.round, "bracket": bracket.rung})
+        return self._start(params, bracket)
+
+    def again(self, trial: Trial, history: History) -> Start:
+        bracket = self._halving(history).rungs.given_up(trial.number)
+        return self.start(trial.params, history) if bracket is None else self._start(trial.params, bracket)
 
     @property
     def trials_per_round(self) -> int:
@@ -67,6 +70,10 @@ class HyperbandPruner(Promoter):
     def ladder(self) -> Ladder:
         """Where the rungs are."""
         return Ladder(self.min, self.max, self.length, self.rungs, self.eta)
+
+    def _start(self, params: Params, bracket: Bracket) -> Start:
+        until = self.ladder.steps(params)[bracket.rung]
+        return Start(until, {"round": bracket.round, "bracket": bracket.rung})
 
     def _size(self, bracket: Bracket) -> int:
         """With how many trials it begins: as many as make it cost what the others cost (JMLR, algorithm 1, line 3)."""

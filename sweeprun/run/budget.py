@@ -147,6 +147,8 @@ class Budget:
         if not wanted:
             return None
         for trial in trials:
+            if trial.state is TrialState.FAILED:  # so does a damaged one read
+                continue
             near = all(objective.loss_of(trial) <= objective.loss(value) for objective, value in wanted)
             if near and excess(objectives, trial) == 0:
                 came = " and ".join(f"{each.name} {trial.values[each.name]:.6g}" for each, _ in wanted)

@@ -16,9 +16,9 @@ from sweeprun.pruners.base import Promoter, Start, staged
 from sweeprun.run.plan import Plan
 from sweeprun.space import filled
 from sweeprun.store.sweep import NumberTaken, Sweep
-from sweeprun.trials import MEMBER, FailureClass, Json, Params, Suggestion, Trial, TrialState
+from sweeprun.trials import MEMBER, RETRY, FailureClass, Json, Params, Suggestion, Trial, TrialState
 
-RETRY, ADD = "retry", "add"
+ADD = "add"
 _TRIES = 100  # draws of what is left out, for a configuration that no trial has
 
 

@@ -62,6 +62,9 @@ class BOHBSampler(Sampler, Promoter):
     def start(self, params: Params, history: History) -> Start:
         return self.hyperband.start(params, history)
 
+    def again(self, trial: Trial, history: History) -> Start:
+        return self.hyperband.again(trial, history)
+
     @property
     def ladder(self) -> Ladder:
         """Where the rungs are."""

@@ -63,7 +63,7 @@ def _fault(detail: dict[str, Any], document: Document, root: type[Language]) -> 
 
 def _unknown_key(path: KeyPath, document: Document, root: type[Language]) -> SweepFileError:
     key, model = str(path[-1]), language_at(root, path[:-1])
-    allowed = sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
+    allowed = sorted(model.offered()) if model else []
     message = f"unknown key {dotted(path)}; allowed: {', '.join(allowed)}"
     return _at(SweepFileError, message, document, path, meant(key, allowed))
 

@@ -46,11 +46,19 @@ class Language(BaseModel):
         return {cls.shorthand: given}
 
     @classmethod
+    def offered(cls) -> list[str]:
+        """Those that work, as they are written."""
+        fields = cls.model_fields.items()
+        return [field.alias or name for name, field in fields if Later() not in field.metadata]
+
+    @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Json]:
         definition = handler(core_schema)
+        resolved = handler.resolve_ref_schema(definition)
+        offered = cls.offered()
+        resolved["properties"] = {key: field for key, field in resolved["properties"].items() if key in offered}
         if cls.shorthand is None and cls.short_schema is None:
             return definition
-        resolved = handler.resolve_ref_schema(definition)
         mapping = dict(resolved)
         short = cls.short_schema or {**mapping["properties"][cls.shorthand]}
         short.pop("default", None)
@@ -109,13 +117,13 @@ def _gpus(value: Json) -> float:
     return float(value)
 
 
-def one_of(*allowed: Json) -> tuple[PlainValidator, WithJsonSchema]:
-    """A value out of a short list."""
+def one_of(*allowed: Json, later: tuple[Json, ...] = ()) -> tuple[PlainValidator, WithJsonSchema]:
+    """A value out of a short list; those that come `later` are taken too, and offered to nobody."""
 
     words = [choice for choice in allowed if isinstance(choice, str)]
 
     def check(value: Json) -> Json:
-        if not any(value == choice and isinstance(value, type(choice)) for choice in allowed):
+        if not any(value == choice and isinstance(value, type(choice)) for choice in (*allowed, *later)):
             raise ValueError(with_hint(f"must be {listed(allowed)}, not {shown(value)}", near(str(value), words)))
         return value
 

@@ -67,7 +67,7 @@ def _checked(root: type[Language], path: KeyPath, container: Any, key: Any, orig
     elif model is not None and model.model_config.get("extra") == "forbid":
         if field_of(model, key) is not None:
             return key
-        allowed = [field.alias or name for name, field in model.model_fields.items()]
+        allowed = model.offered()
     elif path and path[-1] in _CLOSED:
         allowed = list(container)
     else:

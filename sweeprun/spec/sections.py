@@ -77,7 +77,9 @@ class Budget(Language):
         default=None, description="No new metric line and no log growth for so long = hung."
     )
     target: dict[Name, Number] = Field(
-        default={}, description="Stop when a trial within all limits is at least this good in all of these."
+        default={},
+        description="Stop when a trial within all limits is at least this good in all of these. One that still"
+        " runs, waits at a rung or was pruned counts too; one that failed does not.",
     )
     plateau: Plateau | None = Field(default=None, description="Stop when nothing improves any more.")
     failures: Failures = Field(default=Failures(), description="Stop when too much fails.")

@@ -119,7 +119,7 @@ class SweepFile(Language):
     checkpoints: Checkpoints = Field(default=Checkpoints(), description="Which checkpoints are kept.")
     warm_start: WarmStart = Field(default=WarmStart(), description="What is known before.")
     store: Store = Field(default=Store(), description="The sweep directory.")
-    executor: Annotated[str, *one_of("local", "ray", "slurm"), Later(("local",))] = Field(
+    executor: Annotated[str, *one_of("local", later=("ray", "slurm")), Later(("local",))] = Field(
         default="local", description="What runs the trials."
     )
     preload: Preload = Field(

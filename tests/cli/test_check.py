@@ -175,11 +175,13 @@ def test_what_is_worth_knowing_is_a_note_and_no_warning(write: Command, sweeprun
     assert "metrics from    what wandb.log tells, in the log that W&B keeps" in done.out
 
 
-def test_what_is_not_built_yet_is_a_warning(write: Command, sweeprun: Command) -> None:
-    done = sweeprun("check", write(SOURCE + "phases: [{name: explore, trials: 3}]\n"))
-    assert done.code == 0
-    assert "warning: " in done.err
-    assert "phases" in done.err
+@pytest.mark.parametrize("command", ["check", "start"])
+def test_what_is_not_built_yet_is_refused_where_it_is_said(write: Command, sweeprun: Command, command: str) -> None:
+    for line, words in (("phases: [{name: a, trials: 3}]\n", ()), ("", ("--set", "phases=[{name: a, trials: 3}]"))):
+        done = sweeprun(command, write(SOURCE + line), *words)
+        assert done.code == 2
+        assert done.err.endswith(": not supported yet: phases\n")
+        assert ("algorithm" in done.out) is (command == "check"), "it says before what it understood"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sweeprun.optimizer import Optimizer
 from sweeprun.pruners._rungs import rungs
 from sweeprun.pruners.asha import AshaPruner
 from sweeprun.pruners.base import Action, Promotion
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import RETRY, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]
@@ -149,6 +149,44 @@ def test_failed_trials_count_in_a_rung_and_are_never_promoted(
     assert promotion is not None
     assert promotion.trial == 2
     assert NINE.promotion(make_history([*failed, make_trial(2, state=TrialState.FAILED, until=3)])) is None
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_failed_trial_that_is_tried_again_counts_once(
+    paused: Callable[..., Trial], make_trial: MakeTrial, make_history: MakeHistory, order: tuple[int, ...]
+) -> None:
+    failed = make_trial(0, state=TrialState.FAILED, until=3)
+    again = failed._replace(number=1, origin=RETRY, parent=0)
+    line = [failed, again, paused(2, 0.5, origin=RETRY, parent=1)]
+    assert NINE.promotion(make_history([*line, paused(3, 0.4)])) is None
+    assert NINE.promotion(make_history([*line, paused(3, 0.4), paused(4, 0.3)])) == Promotion(
+        4, 9, "the best of 3 that wait at step 3, loss 0.3; 0 of 3 there were promoted before, 1 may be"
+    )
+    trials = [make_trial(i, state=TrialState.RUNNING, until=3) for i in range(3)]
+    history = make_history([*trials, paused(3, 0.4)])
+    for number in order:
+        trials[number] = line[number]
+        history = history.advance([*trials, paused(3, 0.4)])
+        assert NINE.promotion(history) is None
+
+
+def test_who_is_tried_again_gives_back_the_promotion_on_which_it_failed(
+    paused: Callable[..., Trial], make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    failed = make_trial(0, [0.1], steps=[3], state=TrialState.FAILED, until=9)
+    others = [paused(i, 0.5) for i in (1, 2)]
+    assert NINE.promotion(make_history([failed, *others])) is None
+    promotion = NINE.promotion(make_history([failed, *others, paused(3, 0.1, origin=RETRY, parent=0)]))
+    assert promotion is not None
+    assert (promotion.trial, promotion.until) == (3, 9)
+
+
+def test_what_was_complete_counts_though_it_is_tried_again(
+    paused: Callable[..., Trial], make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    complete = make_trial(0, [0.1], steps=[27], state=TrialState.COMPLETE, until=27)
+    again = make_trial(4, [0.1], steps=[27], state=TrialState.COMPLETE, origin=RETRY, parent=0)
+    assert NINE.promotion(make_history([complete, *(paused(i, 0.5) for i in (1, 2, 3)), again])) is None
 
 
 def test_a_loss_that_is_no_number_waits_for_ever(paused: Callable[..., Trial], make_history: MakeHistory) -> None:

@@ -18,7 +18,7 @@ from sweeprun.history import History
 from sweeprun.objective import Goal
 from sweeprun.pruners.base import Action, Promoter, Pruner, Verdict
 from sweeprun.pruners.none import NonePruner
-from sweeprun.trials import Curve, Trial, TrialState
+from sweeprun.trials import RETRY, Curve, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]
@@ -185,6 +185,8 @@ def test_what_was_kept_from_earlier_moments_changes_no_answer(
             notes=walk.choice([{}, {"round": 0, "bracket": 1}, *[{"round": 0, "bracket": 0}] * 4]),
             damaged=walk.random() < 0.05,
         )
+        if trials and walk.random() < 0.4:
+            trial = trial._replace(origin=RETRY, parent=walk.randrange(len(trials)))
         trials[number : number + 1] = [trial]
         if walk.random() < 0.1:
             trials.pop()

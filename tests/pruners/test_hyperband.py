@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from sweeprun.history import History
-from sweeprun.pruners.base import Action, Promotion
+from sweeprun.pruners.base import Action, Promotion, Start
 from sweeprun.pruners.hyperband import HyperbandPruner
-from sweeprun.trials import Trial, TrialState
+from sweeprun.trials import RETRY, Trial, TrialState
 
 MakeTrial = Callable[..., Trial]
 MakeHistory = Callable[..., History]
@@ -26,6 +26,12 @@ TABLE = [
 ]
 
 
+def lost(history: History) -> list[Trial]:
+    """Those that failed and were not tried again."""
+    again = {trial.parent for trial in history.trials}
+    return [t for t in history.trials if t.state is TrialState.FAILED and t.number not in again]
+
+
 @pytest.fixture
 def begun(make_trial: MakeTrial) -> Callable[..., History]:
     """A sweep of which so many trials were begun, and worked on until nothing is promoted any more."""
@@ -35,7 +41,7 @@ def begun(make_trial: MakeTrial) -> Callable[..., History]:
             return trial._replace(state=TrialState.FAILED)
         last = trial.until == 81
         state = TrialState.COMPLETE if last else TrialState.PAUSED
-        rest = {"until": trial.until, "notes": trial.notes}
+        rest = {"until": trial.until, "notes": trial.notes, "origin": trial.origin, "parent": trial.parent}
         return make_trial(trial.number, [loss], steps=[trial.until], state=state, **rest)
 
     def work(history: History, n: int, pruner: HyperbandPruner = PAPER, failing: float = 0.0) -> History:
@@ -82,6 +88,34 @@ def test_a_bracket_with_failed_trials_comes_to_its_end(
     for bracket, rungs in enumerate(TABLE[:-1]):
         untils = [trial.until or 0 for trial in history.trials if trial.notes["bracket"] == bracket]
         assert [(sum(until >= step for until in untils), step) for _, step in rungs[:2]] == rungs[:2]
+
+
+def test_who_is_tried_again_takes_the_place_that_it_had_in_its_bracket(
+    begun: Callable[..., History], make_trial: MakeTrial, make_history: MakeHistory
+) -> None:
+    history = begun(make_history(), 100, failing=0.2)
+    while failed := lost(history):
+        start = PAPER.again(failed[0], history)
+        rest = {"until": start.until, "notes": start.notes, "origin": RETRY, "parent": failed[0].number}
+        waiting = make_trial(history.number, state=TrialState.WAITING, **rest)
+        history = history.advance([*history.trials, waiting])
+        paused = make_trial(waiting.number, [0.5], steps=[start.until], state=TrialState.PAUSED, **rest)
+        history = begun(history.advance([*history.trials[:-1], paused]), 0)
+    history = begun(history, history.number + 143 - 100)
+    standing = [trial for trial in history.trials if trial.state is not TrialState.FAILED]
+    for bracket, rungs in enumerate(TABLE):
+        untils = [trial.until or 0 for trial in standing if trial.notes["bracket"] == bracket]
+        assert [(sum(until >= step for until in untils), step) for _, step in rungs] == rungs
+
+
+def test_a_place_is_taken_once(make_trial: MakeTrial, make_history: MakeHistory) -> None:
+    lowest = {"round": 0, "bracket": 0}
+    failed = [make_trial(i, state=TrialState.FAILED, until=1, notes=lowest) for i in range(81)]
+    first = make_trial(81, state=TrialState.FAILED, until=1, notes=lowest, origin=RETRY, parent=7)
+    assert PAPER.again(failed[7], make_history(failed)) == Start(1, lowest)
+    history = make_history([*failed, first])
+    assert PAPER.again(first, history) == Start(1, lowest)
+    assert PAPER.again(failed[7], history) == PAPER.start({}, history) == Start(3, {"round": 0, "bracket": 1})
 
 
 def test_trials_of_other_brackets_are_no_competitors(make_trial: MakeTrial, make_history: MakeHistory) -> None:

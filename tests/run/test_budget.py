@@ -79,6 +79,16 @@ def test_the_target_is_reached_from_the_right_side(make_trial, make_history):
     assert reached(0.5, "maximize").why == "trial 0 reached loss 0.5, the target was 0.5"
 
 
+@pytest.mark.parametrize(
+    ("state", "damaged", "counts"),
+    [(FAILED, False, False), (FAILED, True, False), (PRUNED, False, True), (TrialState.PAUSED, False, True)],
+)
+def test_who_failed_reached_no_target(make_trial, make_history, state, damaged, counts):
+    trials = [make_trial(0, [0.5], state=state, damaged=damaged)]
+    reached = Budget(target={"loss": 1.0}).spent(trials, make_history().objectives)
+    assert (reached is not None) is counts
+
+
 def test_a_plateau_is_so_many_trials_without_improvement(spent):
     budget = Budget(plateau=Plateau(3, 0.1))
     assert spent(budget, 1.0, 0.5, 0.5, 0.5) is None, "the first of the three improved"

@@ -73,6 +73,15 @@ def test_what_is_asked_for_has_a_place_in_a_bracket(stage, add, retry):
     assert [(each.until, dict(each.notes)) for each in asked] == [(1, {"round": 0, "bracket": 0})] * 2
 
 
+@pytest.mark.parametrize("halves", ["pruner={name: hyperband", "algorithm={name: bohb"])
+def test_what_failed_in_a_bracket_is_tried_again_there(stage, retry, halves):
+    stage.sweep("budget: 10", f"{halves}, min: 1, max: 9}}", "budget.failures.consecutive=99")
+    stage.run(lambda job: stage.Act(code=1))
+    assert [trial.notes["bracket"] for trial in stage.trials] == [0] * 9 + [1]
+    again = retry(0)
+    assert (again.until, dict(again.notes)) == (1, {"round": 0, "bracket": 0})
+
+
 def test_what_went_to_its_end_goes_there_again(stage, retry):
     stage.sweep("budget: 1", "pruner={name: asha, rungs: [1]}")
     list(stage.worker(lambda job: stage.losses(1.0)).work())

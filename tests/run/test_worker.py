@@ -359,6 +359,15 @@ def test_a_limit_lets_running_trials_finish(stage, budget, reason, states):
     assert stage.states == states
 
 
+def test_a_target_that_a_trial_reported_before_it_failed_does_not_end_the_sweep(stage):
+    def script(job):
+        return stage.losses(1.0, code=3) if job.trial == 0 else stage.losses(2.0)
+
+    events = stage.run(script, "budget: {trials: 3, target: {loss: 1.5}}")
+    assert stage.states == ["failed", "complete", "complete"]
+    assert events[-1].said["reason"] == "trials"
+
+
 def test_failures_in_a_row_end_the_sweep(stage):
     events = stage.run(lambda job: stage.Act(code=1), "budget: {trials: 9, failures: {consecutive: 3}}")
     assert events[-1].said["reason"] == "failures"

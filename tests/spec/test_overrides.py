@@ -73,6 +73,7 @@ def test_the_document_itself_is_not_changed():
     ("override", "message", "hint"),
     [
         ("budget.trails=3", "unknown key budget.trails; allowed: trials", "did you mean 'trials'?"),
+        ("resources.x=1", "unknown key resources.x; allowed: slots, gpus, gpu_memory, cpus", None),
         ("parameters.lrr=3", "unknown key parameters.lrr; allowed: lr, a.b, model", "did you mean 'lr'?"),
         ("parameters.lr.mim=3", "lr is 0.1, which has no keys", None),
         ("metrics.1.goal=maximize", "unknown key metrics.1; allowed: 0", None),
