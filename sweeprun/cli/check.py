@@ -59,13 +59,7 @@ def check(
     if metrics is not None:
         raise typer.Exit(_read(spec, Readout.of(Plan.of(spec).reporting, metrics), as_json))
     plan = Plan.of(settled(spec), earlier_sweeps(spec, root_of(spec, root)))
-    warnings = [
-        *_nothing_searched(plan.space),
-        *_uncomputable(plan.space),
-        *_too_many(plan),
-        *_one_eyed(spec, plan),
-        *_unequal(spec, plan),
-    ]
+    warnings = list(_warnings(spec, plan))
     for text in spec.notes:
         say(f"note: {text}")
     for text in warnings:
@@ -94,6 +88,14 @@ def _read(spec: SweepFile, readout: Readout, as_json: bool) -> ExitCode:
     else:
         readout.show()
     return readout.verdict
+
+
+def _warnings(spec: SweepFile, plan: Plan) -> Iterator[str]:
+    yield from _nothing_searched(plan.space)
+    yield from _uncomputable(plan.space)
+    yield from _too_many(plan)
+    yield from _one_eyed(spec, plan)
+    yield from _unequal(spec, plan)
 
 
 def _nothing_searched(space: Space) -> list[str]:
