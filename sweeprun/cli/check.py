@@ -24,7 +24,7 @@ from sweeprun.cli.retrain import command_line
 from sweeprun.cli.show import from_where
 from sweeprun.cli.start import Root, root_of
 from sweeprun.cli.understood import amount, described, kind, when
-from sweeprun.cli.view import pairs, say, short, write, write_document
+from sweeprun.cli.view import counted, pairs, say, short, write, write_document
 from sweeprun.cli.warm_start import earlier_sweeps, said_of_earlier
 from sweeprun.errors import ExitCode
 from sweeprun.registry import name_of
@@ -59,12 +59,7 @@ def check(
     if metrics is not None:
         raise typer.Exit(_read(spec, Readout.of(Plan.of(spec).reporting, metrics), as_json))
     plan = Plan.of(settled(spec), earlier_sweeps(spec, root_of(spec, root)))
-    warnings = [
-        *_uncomputable(plan.space),
-        *_too_many(plan),
-        *_one_eyed(spec, plan),
-        *_unequal(spec, plan),
-    ]
+    warnings = list(_warnings(spec, plan))
     for text in spec.notes:
         say(f"note: {text}")
     for text in warnings:
@@ -81,7 +76,7 @@ def check(
         if drawn:
             write("\n" + "".join(f"{line}\n" for line in drawn))
     if len(drawn) < draw:
-        say(f"only {len(drawn)} of {draw} commands: the algorithm suggests no more")
+        say(f"only {len(drawn)} of {counted(draw, 'command')}: the algorithm suggests no more")
     for problem in unsupported(spec):  # last: who reads what is missing here knows all else
         raise problem
     rehearse(plan)
@@ -93,6 +88,18 @@ def _read(spec: SweepFile, readout: Readout, as_json: bool) -> ExitCode:
     else:
         readout.show()
     return readout.verdict
+
+
+def _warnings(spec: SweepFile, plan: Plan) -> Iterator[str]:
+    yield from _nothing_searched(plan.space)
+    yield from _uncomputable(plan.space)
+    yield from _too_many(plan)
+    yield from _one_eyed(spec, plan)
+    yield from _unequal(spec, plan)
+
+
+def _nothing_searched(space: Space) -> list[str]:
+    return ["nothing is searched: every trial is of the one configuration that there is"] if amount(space) == 1 else []
 
 
 def _uncomputable(space: Space) -> list[str]:
@@ -259,5 +266,5 @@ def _budget(spec: SweepFile, plan: Plan) -> str:
 
 def _slots(spec: SweepFile) -> str:
     if spec.resources.slots is not None:
-        return f"at most {spec.resources.slots} trials at once from each worker"
+        return f"at most {counted(spec.resources.slots, 'trial')} at once from each worker"
     return "as many trials at once as the devices allow; one where there is no GPU"

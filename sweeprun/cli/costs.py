@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from sweeprun.cli.view import pairs, short, span, table
+from sweeprun.cli.view import counted, pairs, short, span, table
 from sweeprun.errors import UsageError
 from sweeprun.launch.slots import room
 from sweeprun.run.course import Course
@@ -71,9 +71,11 @@ class Costs:
         unless = f", unless {ends} ends it before" if ends else ""
         if isinstance(self.plan.sampler, PopulationSampler):
             rules = self.plan.sampler.rules
-            return f"{known.trials} members x {len(rules.stops)} generations, to step {rules.max}{unless}"
+            return f"{known.trials} members x {counted(len(rules.stops), 'generation')}, to step {rules.max}{unless}"
         if known.size is None:
             return f"{known.trials}, the budget{unless}"
+        if known.size == 1:
+            return f"the one configuration{unless}"
         share = f"all {known.size}" if known.trials == known.size else f"{known.trials} of {known.size}"
         return f"{share} configurations{unless}"
 
@@ -83,11 +85,10 @@ class Costs:
         return " or ".join(f"budget.{key}" for key in _ENDS if getattr(self.plan.budget, key))
 
     def _simulated(self, simulated: Simulated) -> str:
-        slots = "1 slot" if simulated.slots == 1 else f"{simulated.slots} slots"
-        known = f"with {slots} and curves that are made up, where no trial fails"
+        known = f"with {counted(simulated.slots, 'slot')} and curves that are made up, where no trial fails"
         if simulated.trials == self.forecast.n:
             return known
-        return f"{simulated.trials} trials, {known}; the numbers below are in proportion"
+        return f"{counted(simulated.trials, 'trial')}, {known}; the numbers below are in proportion"
 
     def _table(self, course: Course, simulated: Simulated) -> str:
         several = sum(rung.begin > 0 for rung in simulated.rungs) > 1
@@ -104,16 +105,18 @@ class Costs:
         full = self.forecast.full_trainings
         trainings = "" if full is None else f"{_rounded(full)} full trainings"
         if course.fidelity is None:
-            yield "in all", f"{simulated.steps} steps, {trainings}"
-            yield "without pruner", f"{simulated.steps_without} steps, {self.forecast.n} full trainings"
+            yield "in all", f"{counted(simulated.steps, 'step')}, {trainings}"
+            trainings = counted(self.forecast.n, "full training")
+            yield "without pruner", f"{counted(simulated.steps_without, 'step')}, {trainings}"
             return
-        proportion = f"{trainings} if a run costs in proportion to {course.fidelity.name}"
-        yield "in all", f"{simulated.runs} runs; {proportion if trainings else 'what each costs is not known'}"
-        yield "without pruner", f"{self.forecast.n} runs, all full trainings"
+        cost = f"{trainings} if a run costs in proportion to {course.fidelity.name}"
+        cost = cost if trainings else "what each costs is not known"
+        yield "in all", f"{counted(simulated.runs, 'run')}; {cost}"
+        yield "without pruner", f"{counted(self.forecast.n, 'run')}, all full trainings"
 
     def _unjudged(self) -> str:
         n, pruner = self.forecast.trials, self.file.pruner.name
-        trainings = "" if n is None else f"{n} full trainings"
+        trainings = "" if n is None else counted(n, "full training")
         if pruner == "none":
             return "; ".join(filter(None, (trainings, "each trial runs to its end")))
         at_most = f"at most {trainings}; " if trainings else ""
@@ -122,7 +125,7 @@ class Costs:
     def _time(self, runs: int | None) -> Iterator[tuple[str, str]]:
         longest = self.plan.trial_wall_s
         if longest is not None:
-            together = "" if runs is None else f", {runs} runs together {span(runs * longest)}"
+            together = "" if runs is None else f", {counted(runs, 'run')} together {span(runs * longest)}"
             yield "time", f"a run takes at most {span(longest)} (budget.trial_wall){together}"
 
 

@@ -21,7 +21,7 @@ from filelock import Timeout, UnixFileLock
 from sweeprun import __version__
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
-from sweeprun.cli.view import pairs, say, write, write_document
+from sweeprun.cli.view import counted, pairs, say, write, write_document
 from sweeprun.errors import ExitCode, StoreError
 from sweeprun.launch.devices import Device, cores, open_nvml, visible
 from sweeprun.launch.leases import lease_directory
@@ -164,9 +164,9 @@ def _damage(sweep: Sweep) -> list[tuple[str, str]]:
     trials = sweep.trials()
     said = [("damaged", f"trial {trial.number}: {trial.why}") for trial in trials if trial.damaged]
     said += [("stranger", f"{path} does not belong here") for path in sweep.strangers]
-    said = said or [(sweep.name, f"{len(trials)} trials, all readable; nothing that does not belong here")]
+    said = said or [(sweep.name, f"{counted(len(trials), 'trial')}, all readable; nothing that does not belong here")]
     sizes = _checkpoints(sweep)
-    said.append(("checkpoints", f"{sum(sizes) / 2**20:.1f} MiB, of {len(sizes)} trials"))
+    said.append(("checkpoints", f"{sum(sizes) / 2**20:.1f} MiB, of {counted(len(sizes), 'trial')}"))
     return said + [("started", f"by {how}: {n} of the newest trials") for how, n in _started(sweep).items()]
 
 

@@ -15,6 +15,7 @@ from types import FrameType
 from sweeprun.cli.best import Ranked
 from sweeprun.cli.events import written
 from sweeprun.cli.live import display
+from sweeprun.cli.requirement import unknown
 from sweeprun.cli.standing import kinds
 from sweeprun.cli.view import say
 from sweeprun.errors import ExitCode, UsageError
@@ -24,7 +25,9 @@ from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
+from sweeprun.spec.metrics import named_groups
 from sweeprun.spec.quantities import duration
+from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import FailureClass, Trial, TrialState
 
@@ -51,6 +54,18 @@ class Drive:
         self._switch = Switch()
         self._worker: Worker | None = None
         self._signal: int | None = None
+
+    def check(self, file: SweepFile) -> None:
+        """Raises UsageError where --require names what no trial of the file will have. Where metrics are not read by
+        patterns there may be more of them than the file names."""
+        groups = named_groups(file.metrics_from)
+        if self._requirement is None or groups is None:
+            return
+        parameters = [*(each.name for each in file.space.declarations), *(file.fidelity or ())]
+        metrics = [*groups, *(each.name for each in file.derived)]
+        error = unknown(self._requirement, [*parameters, *metrics], "is no parameter, and no metric that is read")
+        if error is not None:
+            raise error
 
     def work(self, sweep: Sweep) -> int:
         """Work on the sweep until it ends or we are told to leave; the exit code. The best trials go to stdout."""
@@ -104,11 +119,25 @@ class Drive:
             worker = self._worker = join(sweep, self._switch, self._gpus, self._slots)
             stack.enter_context(self._timer())
             show = stack.enter_context(display(sweep.name, worker, kept_as))
-            for event in worker.work():
+            for event in self._events_of(worker):
                 if look(event):
                     show(self._hinted(event))
                 write(event)
         return worker
+
+    def _events_of(self, worker: Worker) -> Iterator[Event]:
+        """What the worker tells, and once a trial is complete, whether --require names what that does not have."""
+        asked = self._requirement
+        for event in worker.work():
+            yield event
+            if asked is not None and event.name == "trial_completed" and event.trial is not None:
+                trial = event.trial
+                known = [*(each.name for each in worker.plan.space.declarations), *trial.params, *trial.values]
+                doubt = unknown(asked, known, f"is no parameter, and trial {trial.number} reported no such metric")
+                if doubt is not None:
+                    text = "; ".join(filter(None, (doubt.message, doubt.hint)))
+                    yield Event("notice", said={"text": text})
+                asked = None
 
     def _exit_code(self, worker: Worker) -> ExitCode:
         """What ended the work early; OK where nothing did."""

@@ -10,7 +10,7 @@ from sweeprun.cli.changes import changes, listed
 from sweeprun.cli.driving import shown
 from sweeprun.cli.presence import Presence
 from sweeprun.cli.understood import described
-from sweeprun.cli.view import say, short
+from sweeprun.cli.view import counted, say, short
 from sweeprun.errors import SweepFileError
 from sweeprun.run.editing import check_comparable
 from sweeprun.run.plan import Plan
@@ -80,7 +80,8 @@ def _say_kept(space: Space, trials: Sequence[Trial]) -> None:
         return
     outside = [(trial, name) for trial in readable if (name := space.misfit(trial.params)) is not None]
     inside = len(readable) - len(outside)
-    say(f"{inside} of {len(readable)} trials lie inside the space and go on informing the search")
+    go_on = "lies inside the space and goes on" if inside == 1 else "lie inside the space and go on"
+    say(f"{inside} of {counted(len(readable), 'trial')} {go_on} informing the search")
     if outside:
         trial, name = outside[0]
         stay = "1 stays" if len(outside) == 1 else f"{len(outside)} stay"

@@ -27,7 +27,7 @@ from sweeprun.cli.sheet import sheet
 from sweeprun.cli.studies import SQLITE, made_study
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, opened
 from sweeprun.cli.trials import detail
-from sweeprun.cli.view import say, strict
+from sweeprun.cli.view import counted, say, strict
 from sweeprun.errors import UsageError, near
 from sweeprun.objective import Objective
 from sweeprun.run.command import text
@@ -80,8 +80,9 @@ def _write_study(sweep: Sweep, trials: Sequence[Trial], output: Path | None) -> 
         raise UsageError("a study of Optuna is a file", "-o study.log, or -o study.db for SQLite")
     ended = exportable(trials)
     put(made_study(sweep.name, Plan.load(sweep), ended, output.suffix in SQLITE), output)
-    left_out = f"; {len(trials) - len(ended)} have not ended" if len(ended) < len(trials) else ""
-    say(f"{output}: study {sweep.name} with {len(ended)} trials{left_out}")
+    n_open = len(trials) - len(ended)
+    left_out = f"; {n_open} {'has' if n_open == 1 else 'have'} not ended" if n_open else ""
+    say(f"{output}: study {sweep.name} with {counted(len(ended), 'trial')}{left_out}")
 
 
 def _csv(objectives: Sequence[Objective], trials: Sequence[Trial]) -> str:

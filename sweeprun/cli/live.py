@@ -15,7 +15,7 @@ from sweeprun import registry
 from sweeprun.cli.columns import varying
 from sweeprun.cli.outlook import gpu_s, left_s, saved_s, spent_s
 from sweeprun.cli.ranking import ranked
-from sweeprun.cli.view import is_terminal, safe, say, short, span, with_room
+from sweeprun.cli.view import counted, is_terminal, safe, say, short, span, with_room
 from sweeprun.history import History
 from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
@@ -208,7 +208,7 @@ def _sentence(event: Event) -> str | None:
         what = f"failed ({trial.failure.kind})"
     values = ", ".join(f"{safe(name)} {short(value)}" for name, value in trial.values.items())
     said = "; ".join(filter(None, (why, values)))
-    steps = "1 step" if trial.last_step == 1 else f"{trial.last_step} steps"
+    steps = counted(trial.last_step, "step")
     return f"trial {trial.number} {what} after {steps}, {span(trial.seconds)}: {said}"
 
 
@@ -248,7 +248,7 @@ def _progress(plan: Plan, trials: Sequence[Trial]) -> str:
             None,
             (
                 algorithm if alone else f"{algorithm} with {pruner}",
-                f"{n} of {limit} configurations" if limit else f"{n} configurations, no limit",
+                f"{n} of {counted(limit, 'configuration')}" if limit else f"{counted(n, 'configuration')}, no limit",
                 f"{span(spent_s(trials, now))} of training" + (f" ({gpus / 3600:.3g} GPU-hours)" if gpus else ""),
                 f"{span(saved)} saved by pruning" if saved else "",
                 f"about {span(left)} left" if left is not None else "",

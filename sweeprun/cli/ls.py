@@ -13,7 +13,7 @@ from sweeprun.cli.options import AsJson, Plain
 from sweeprun.cli.ranking import named
 from sweeprun.cli.standing import Standing
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, names
-from sweeprun.cli.view import say, span, table, tsv, write, write_document
+from sweeprun.cli.view import counted, say, span, table, tsv, write, write_document
 from sweeprun.errors import SweeprunError, UsageError
 from sweeprun.run.budget import configurations
 from sweeprun.run.command import text
@@ -118,7 +118,7 @@ def _state(standing: Standing) -> str:
     workers = len(standing.presence.workers)
     if standing.state != "running":
         return standing.state
-    return "running, 1 worker" if workers == 1 else f"running, {workers} workers"
+    return f"running, {counted(workers, 'worker')}"
 
 
 def _done(standing: Standing) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeprun.cli.view import pairs, say, short, table, write
+from sweeprun.cli.view import counted, pairs, say, short, table, write
 from sweeprun.errors import ExitCode, UsageError
 from sweeprun.run.printed import propose, speaks_of
 from sweeprun.run.progress import Progress, Reporting
@@ -118,7 +118,7 @@ class Readout:
         }
 
     def _said(self) -> Iterator[tuple[str, str]]:
-        yield "read", f"{self.n_read} of {len(self.lines)} lines of {self.log}"
+        yield "read", f"{self.n_read} of {counted(len(self.lines), 'line')} of {self.log}"
         yield "metrics", ", ".join(self.names) or "none"
         if self.steps:
             yield "step", self._counting()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sweeprun.cli.view import say, short
 from sweeprun.errors import UsageError, near
 from sweeprun.expressions import Expression, MissingNameError
 from sweeprun.trials import Trial
+
+
+def _names(condition: Expression) -> frozenset[str]:
+    return condition.names | condition.metric_names
+
+
+def unknown(condition: Expression, known: Collection[str], what: str) -> UsageError | None:
+    """The error of naming something that is not `known`, but what the sentence ends with; None where all is known."""
+    names = sorted(_names(condition).difference(known))
+    hints = (near(name, known) for name in names)
+    return UsageError(f"--require: {names[0]!r} {what}", next(filter(None, hints), None)) if names else None
 
 
 def met(condition: Expression, trials: Sequence[Trial]) -> bool:
@@ -20,8 +31,8 @@ def met(condition: Expression, trials: Sequence[Trial]) -> bool:
         except MissingNameError as error:  # of a front, others may have the parameter
             missing = error
     seen = {name: value for trial in trials for name, value in {**trial.params, **trial.values}.items()}
-    if missing is not None and condition.names - seen.keys():
-        hints = (near(name, seen) for name in sorted(condition.names - seen.keys()))
+    if missing is not None and _names(condition) - seen.keys():
+        hints = (near(name, seen) for name in sorted(_names(condition) - seen.keys()))
         raise UsageError(f"--require: {missing}", next(filter(None, hints), None))
     if len(trials) > 1:
         say(f"not met by any of the {len(trials)} trials of the front: {condition.text}")

@@ -152,7 +152,8 @@ def _state(sweep: Sweep, trials: Sequence[Trial], at_work: bool, reached: Reache
         return "stopped", f"no worker is alive, and {what} {is_left}; sweeprun resume goes on"
     if goes_on:
         n_paused = sum(trial.state is TrialState.PAUSED for trial in trials)
-        return "stopped", f"no worker is alive, and of {n_paused} paused trials some go on: sweeprun resume"
+        going_on = "1 paused trial goes on" if n_paused == 1 else f"of {n_paused} paused trials some go on"
+        return "stopped", f"no worker is alive, and {going_on}: sweeprun resume"
     if (exhausted := _exhausted(sweep, trials)) is not None:
         return "finished", exhausted
     return "stopped", "no worker is alive, and the budget is not used up; sweeprun resume goes on"

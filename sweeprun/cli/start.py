@@ -57,6 +57,7 @@ def start(
         raise problem
     rehearse(Plan.of(spec))
     drive = Drive(slots, gpus, timeout, events, require)
+    drive.check(spec)
     place = root_of(spec, root)
     if smoke:
         _say_notes(spec)

@@ -13,7 +13,7 @@ from sweeprun.cli.columns import varying
 from sweeprun.cli.options import AsJson
 from sweeprun.cli.standing import Standing, kinds
 from sweeprun.cli.sweeps import DEFAULT_ROOT, Root, SweepName, opened
-from sweeprun.cli.view import is_terminal, moment, pairs, redraw, short, span, table, write, write_document
+from sweeprun.cli.view import counted, is_terminal, moment, pairs, redraw, short, span, table, write, write_document
 from sweeprun.errors import UsageError
 from sweeprun.store.liveness import Lease, Observer, Worker
 from sweeprun.store.sweep import Sweep
@@ -104,9 +104,10 @@ def _counts(standing: Standing) -> str:
 
 def _budget(standing: Standing) -> str:
     trials, wall = standing.budget["trials"], standing.budget["wall"]
-    configurations = f"{trials['used'] or 0:.0f}" + (f" of {trials['limit']:.0f}" if trials["limit"] else "")
+    used, limit = int(trials["used"] or 0), int(trials["limit"] or 0)
+    configurations = f"{used} of {counted(limit, 'configuration')}" if limit else counted(used, "configuration")
     spent = span(wall["used"] or 0.0) + (f" of {span(wall['limit'])}" if wall["limit"] else "")
-    return f"{configurations} configurations, {spent} with a trial running"
+    return f"{configurations}, {spent} with a trial running"
 
 
 def _best(standing: Standing, trial: Trial) -> str:

@@ -47,9 +47,8 @@ def _stop_sweep(sweep: Sweep, now: bool) -> str:
     if not n_workers:
         return f"no worker is alive{aside}; there is nothing to stop"
     sweep.request_stop(now)
-    asked = "1 worker is" if n_workers == 1 else f"{n_workers} workers are"
-    meant = "end their trials" if now else "finish their trials"
-    return f"{asked} asked to {meant} and leave{aside}"
+    asked, its = ("1 worker is", "its") if n_workers == 1 else (f"{n_workers} workers are", "their")
+    return f"{asked} asked to {'end' if now else 'finish'} {its} trials and leave{aside}"
 
 
 def _prune(sweep: Sweep, trial: Trial) -> str:

@@ -11,7 +11,7 @@ from sweeprun.cli.changes import Change, changes
 from sweeprun.cli.columns import params_of
 from sweeprun.cli.editing import current
 from sweeprun.cli.standing import Standing
-from sweeprun.cli.view import columns, short, span
+from sweeprun.cli.view import columns, counted, short, span
 from sweeprun.front import Front, feasible, losses
 from sweeprun.objective import Objective
 from sweeprun.run.budget import COUNTED_ORIGINS
@@ -150,7 +150,7 @@ def _counts_as_result(standing: Standing, trial: Trial) -> bool:
 
 def _front(standing: Standing) -> str:
     ranking = standing.ranking
-    return f"{len(ranking.trials)} trials" if ranking.is_front else "none"
+    return counted(len(ranking.trials), "trial") if ranking.is_front else "none"
 
 
 def _counts(standing: Standing) -> str:

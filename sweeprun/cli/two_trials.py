@@ -9,7 +9,7 @@ from typing import Self
 from sweeprun.cli.columns import limits_kept, metrics_of, params_of, varying
 from sweeprun.cli.ranking import named, up_to_date
 from sweeprun.cli.trials import entry
-from sweeprun.cli.view import columns, short, span
+from sweeprun.cli.view import columns, counted, short, span
 from sweeprun.objective import Objective
 from sweeprun.run.progress import Reporting
 from sweeprun.store.sweep import Sweep
@@ -91,7 +91,7 @@ def _rows(pair: TrialPair) -> Iterator[Row]:
         yield name, short(a.params.get(name)), short(b.params.get(name)), _difference(a.params, b.params, name)
     n_same = len(params_of([a, b])) - len(pair.differing)
     if n_same:
-        yield f"{n_same} other parameter{'' if n_same == 1 else 's'}", "the same", "the same", ""
+        yield counted(n_same, "other parameter"), "the same", "the same", ""
     yield "state", _state(a), _state(b), ""
     if a.because or b.because:
         yield "reason", a.because or "-", b.because or "-", ""

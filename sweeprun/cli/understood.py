@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sweeprun.cli.view import short
+from sweeprun.cli.view import counted, short
 from sweeprun.errors import SpaceError
 from sweeprun.space import Space
 from sweeprun.space.composites import Linked, Mixture, Repeated
@@ -32,7 +32,7 @@ def kind(declaration: Declaration) -> str:
         case Mixture():
             return f"any of: {_options(declaration.options)}"
         case Linked():
-            return f"{len(declaration.rows)} linked rows of {', '.join(declaration.names)}"
+            return f"{counted(len(declaration.rows), 'linked row')} of {', '.join(declaration.names)}"
         case Repeated():
             each = kind(declaration.elements[0]) if declaration.elements else "nothing"
             return f"list of {declaration.length} elements, each {each}"

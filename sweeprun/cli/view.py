@@ -45,6 +45,11 @@ def short(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def counted(n: int, what: str) -> str:
+    """`1 trial`, `3 trials`."""
+    return f"{n} {what if n == 1 else f'{what}s'}"
+
+
 def span(seconds: float) -> str:
     """A length of time in its two largest units."""
     if seconds < 59.5:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweeprun import registry
 from sweeprun.cli.sweeps import names
-from sweeprun.cli.view import short
+from sweeprun.cli.view import counted, short
 from sweeprun.errors import Damaged, SweepFileError, SweepNotFound, near
 from sweeprun.history import History
 from sweeprun.run.plan import Plan
@@ -49,9 +49,10 @@ def said_of_earlier(plan: Plan) -> Iterator[str]:
     """A sentence about each earlier sweep."""
     for sweep, history in zip(plan.earlier.sweeps, plan.history([]).earlier, strict=True):
         inside, n = len(history.inside), len(history.trials)
-        algorithm = registry.name_of(plan.sampler)
-        use = "inform the search" if plan.sampler.learns_from_earlier else f"{algorithm} does not learn from them"
-        said = f"{inside} of {n} trials of {sweep.name} lie in this space and {use}"
+        lie, inform, them = ("lies", "informs", "it") if inside == 1 else ("lie", "inform", "them")
+        unused = f"{registry.name_of(plan.sampler)} does not learn from {them}"
+        use = f"{inform} the search" if plan.sampler.learns_from_earlier else unused
+        said = f"{inside} of {counted(n, 'trial')} of {sweep.name} {lie} in this space and {use}"
         yield said if inside == n else f"{said}; {_outside(history, sweep)}"
 
 

@@ -230,9 +230,10 @@ class Halving:
         loss, trial = rung.waiting.values[0], self.history.trials[rung.waiting.numbers[0]]
         steps = self.ladder.steps(trial.params)
         step = trial.until or steps[0]
-        n_came, n_promoted = len(rung.came), len(rung.promoted)
+        n_came, n_promoted, n_waiting = len(rung.came), len(rung.promoted), len(rung.waiting)
+        waiting = "the one that waits" if n_waiting == 1 else f"the best of {n_waiting} that wait"
         reason = (
-            f"the best of {len(rung.waiting)} that wait at step {step},"
+            f"{waiting} at step {step},"
             f" {self.metric.name} {self.metric.value(loss):.6g};"
             f" {n_promoted} of {n_came} there were promoted before, {n_came // self.ladder.eta} may be"
         )

@@ -50,7 +50,8 @@ class PatiencePruner(Pruner):
         own = float(curve.best[-1])
         improved = own < before and before - own >= self.min_delta
         now, then, least = metric.value(own), metric.value(before), f" by {self.min_delta:g}" * (self.min_delta > 0)
+        steps = "1 step" if self.patience == 1 else f"{self.patience} steps"
         reason = f"the best {metric.name} is {now:.6g} at step {step} and was {then:.6g} at step {since}"
         if improved:
             return Verdict(Action.CONTINUE, f"{reason}: improved{least}")
-        return Verdict(Action.FINISH, f"{reason}: not improved{least} in {self.patience} steps")
+        return Verdict(Action.FINISH, f"{reason}: not improved{least} in {steps}")

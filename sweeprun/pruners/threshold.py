@@ -154,8 +154,8 @@ class ThresholdPruner(Pruner):
 def _compared(standing: Standing, distance: _Distance) -> Verdict:
     if not len(standing.others):
         return Verdict(Action.CONTINUE, f"no other trial has come to step {standing.step}")
-    best = float(standing.others[0])
-    shown = f"{standing.metric.value(best):.6g}, the best of {len(standing.others)} others"
+    best, n = float(standing.others[0]), len(standing.others)
+    shown = f"{standing.metric.value(best):.6g}, the best of {n} other{'' if n == 1 else 's'}"
     if distance.percentage and not best:
         return Verdict(Action.CONTINUE, f"{standing}, beside {shown}: there is no percentage of 0")
     worse = standing.own - best > distance.beyond(best)  # equal infinities: NaN, which is not more

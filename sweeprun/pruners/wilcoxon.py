@@ -54,7 +54,8 @@ class WilcoxonPruner(Pruner):
         if pairs is None:
             return Verdict(Action.CONTINUE, "no trial is complete yet")
         if len(pairs.own) < self.startup:
-            few = f"{len(pairs.own)} steps in common with trial {pairs.number}, {self.startup} are needed"
+            steps = "1 step" if len(pairs.own) == 1 else f"{len(pairs.own)} steps"
+            few = f"{steps} in common with trial {pairs.number}, {self.startup} are needed"
             return Verdict(Action.CONTINUE, few)
         return self._tested(metric, pairs)
 

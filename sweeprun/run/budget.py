@@ -166,14 +166,17 @@ class Budget:
         if not before or any(before.improved_by(trial, delta) for trial in ends[-n:]):
             return None
         what = "best" if len(objectives) == 1 else "front"
-        return Reached("plateau", Halt.FINISH, f"the last {n} trials improved the {what} by no more than {delta:g}")
+        last = "the last trial" if n == 1 else f"the last {n} trials"
+        return Reached("plateau", Halt.FINISH, f"{last} improved the {what} by no more than {delta:g}")
 
     def _failures(self, tally: Tally) -> Reached | None:
         limit, n_failed, n_ended = self.failures, len(tally.failed), len(tally.ended)
         if tally.streak >= limit.consecutive:
-            return Reached("failures", Halt.FINISH, f"the last {tally.streak} trials all failed")
+            failed = "the last trial failed" if tally.streak == 1 else f"the last {tally.streak} trials all failed"
+            return Reached("failures", Halt.FINISH, failed)
         if n_ended >= limit.after and n_failed > limit.fraction * n_ended:
-            return Reached("failures", Halt.FINISH, f"{n_failed} of {n_ended} trials failed")
+            trials = "trial" if n_ended == 1 else "trials"
+            return Reached("failures", Halt.FINISH, f"{n_failed} of {n_ended} {trials} failed")
         return None
 
 

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sweeprun import registry, seeds
-from sweeprun.errors import SweepFileError
+from sweeprun import seeds
 from sweeprun.history import History
 from sweeprun.launch.slots import Resources
 from sweeprun.objective import Objective
-from sweeprun.pruners._rungs import length_of
 from sweeprun.pruners.base import Demotion, Promoter, Promotion, Pruner, staged
 from sweeprun.run import budget
 from sweeprun.run.fidelity import Fidelity
 from sweeprun.run.keeping import Keep
 from sweeprun.run.outcome import Retry
 from sweeprun.run.progress import Reporting
-from sweeprun.run.settling import algorithm
-from sweeprun.run.warm_start import Given, all_given, history_of, next_given
+from sweeprun.run.search import Search
+from sweeprun.run.warm_start import Given, history_of, next_given
 from sweeprun.samplers._members import PopulationSampler
-from sweeprun.samplers.base import Sampler, own_pruner
+from sweeprun.samplers.base import Sampler
 from sweeprun.space import Space
-from sweeprun.spec.sections import Named
 from sweeprun.spec.sweepfile import SweepFile
 from sweeprun.store import earlier
 from sweeprun.store.earlier import NOTHING, Earlier
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import Json, Suggestion, Trial
-
-_N_LOOKED_AT = 32  # configurations
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +78,25 @@ class Plan:
     def of(cls, file: SweepFile, known: Earlier = NOTHING, forgiven: int = 0, n_edits: int = 0) -> Plan:
         """The plan of a sweep file and of what is `known` of the sweeps that it learns from. Raises SweepFileError for
         an algorithm or an option that there is not."""
-        sampler: Sampler = _loaded(file, "algorithm", algorithm(file))
-        pruner, given = _judge(file, sampler), all_given(file, known.sweeps)
-        _check_length(file, getattr(pruner, "length", None))
-        resolved, metric = file.resolved(), getattr(pruner, "metric", None)
-        limits = budget.Budget.of(resolved["budget"], forgiven)
-        members = sampler.members if isinstance(sampler, PopulationSampler) else None
-        if members is not None:
-            _check_population(file, members, len(given))
-            limits = replace(limits, trials=None)  # how many trials it has follows from how far its members go
+        search, resolved = Search.of(file, known), file.resolved()
         return cls(
             command=file.command,
             args=file.args,
             env=file.env,
             workdir=Path(file.workdir),
-            reporting=Reporting.of(resolved, [metric] if metric else []),
+            reporting=Reporting.of(resolved, search.judged),
             space=file.space,
             declared=resolved["parameters"],
             objectives=file.objectives,
-            given=given,
+            given=search.given,
             earlier=known,
-            sampler=sampler,
-            pruner=pruner,
+            sampler=search.sampler,
+            pruner=search.pruner,
             fidelity=Fidelity.of(resolved),
             continues=file.fidelity is None and file.resumes is not False,
             needs_curves=file.pruner.name != "none",
             seed=file.seed,
-            budget=limits,
+            budget=search.limited(budget.Budget.of(resolved["budget"], forgiven)),
             retry=Retry(file.retry.max, file.retry.on),
             trial_wall_s=file.budget.trial_wall,
             no_progress_s=file.budget.no_progress,
@@ -119,7 +104,7 @@ class Plan:
             grace_s=file.stop.grace,
             stop_signal=signal.Signals[file.stop.signal],
             store_patience_s=file.store.retry,
-            keep=Keep(file.checkpoints.keep, file.checkpoints.top, file.checkpoints.max_disk, members is not None),
+            keep=_keep(file, population=search.members is not None),
             resources=_resources(file),
             preload=_preload(file.preload),
             n_edits=n_edits,
@@ -156,70 +141,16 @@ class Plan:
         return suggestion and staged(suggestion, self.pruner, history)
 
 
-def _pruner(file: SweepFile) -> Named:
-    """Where a parameter is raised its values are the rungs; where the program does not continue from its checkpoint,
-    asha pauses nobody."""
-    if file.fidelity is not None:
-        [(name, levels)] = file.fidelity.items()
-        beside = next((key for key in ("min", "max", "length", "rungs", "mode") if key in file.pruner.options), None)
-        if beside is not None:
-            message = f"pruner {file.pruner.name} must not have {beside} where fidelity.{name} says the rungs"
-            raise file.placed(SweepFileError(message), "pruner", beside)
-        rungs = list(range(1, len(levels) + 1))
-        return Named(name=file.pruner.name, **{**file.pruner.options, "rungs": rungs})
-    if file.pruner.name != "asha" or file.resumes is not False:
-        return file.pruner
-    return Named(name="asha", **{"mode": "stop", **file.pruner.options})
-
-
-def _check_length(file: SweepFile, length: str | None) -> None:
-    """Raises SweepFileError where the parameter that says how long a trial is may be missing or no number."""
-    if length is None:
-        return
-    try:
-        for i in range(_N_LOOKED_AT):
-            length_of(file.space.sample(np.random.default_rng(i)), length)
-    except SweepFileError as error:
-        raise file.placed(error, "pruner", "length") from None
-
-
 def _preload(said: Json) -> tuple[str, ...] | None:
     """The modules that trials are forked with: none named, those that they import; None: no trial is forked."""
     return None if said == "none" else () if said == "auto" else tuple(said)
 
 
+def _keep(file: SweepFile, population: bool) -> Keep:
+    said = file.checkpoints
+    return Keep(said.keep, said.top, said.max_disk, population)
+
+
 def _resources(file: SweepFile) -> Resources:
     said = file.resources
     return Resources(said.slots, said.gpus, said.gpu_memory, said.cpus)
-
-
-def _judge(file: SweepFile, sampler: Sampler) -> Pruner:
-    try:
-        own = own_pruner(sampler, file.algorithm.name, file.pruner.name)
-    except SweepFileError as error:
-        raise file.placed(error, "pruner") from None
-    pruner: Pruner = own or _loaded(file, "pruner", _pruner(file))
-    return pruner
-
-
-def _check_population(file: SweepFile, members: int, n_given: int) -> None:
-    """Raises SweepFileError where the file says what an algorithm that decides how far trials go cannot do."""
-    name = file.algorithm.name
-    if file.budget.trials is not None and file.budget.trials != members:
-        message = f"budget.trials is the number of members with the algorithm {name}, and that is said to be {members}"
-        raise file.placed(SweepFileError(message, hint="leave one of them out"), "budget")
-    if n_given > members:
-        message = f"there are {n_given} configurations to run first, and only {members} members"
-        hint = f"algorithm: {{name: {name}, members: {n_given}, ...}}"
-        raise file.placed(SweepFileError(message, hint=hint), "warm_start")
-    if file.resumes is False:
-        message = f"the algorithm {name} has trials go on from checkpoints, which this program does not"
-        raise file.placed(SweepFileError(message, hint="algorithm: gp"), "resumes")
-
-
-def _loaded(file: SweepFile, key: str, named: Named) -> Any:
-    kind: registry.Kind = "pruner" if key == "pruner" else "sampler"
-    try:
-        return registry.load(kind, named.name, named.options, file.seed, file.budget.trials)
-    except SweepFileError as error:
-        raise file.placed(error, key) from None

@@ -25,13 +25,15 @@ def choose(space: Space, n_trials: int | None, n_objectives: int = 1, knows_earl
     """The sampler for `space`, a budget of `n_trials` configurations (None: no limit) and so many objectives;
     `knows_earlier`: there are earlier sweeps to learn from."""
     size = _countable_size(space)
+    budget = "no budget of trials" if n_trials is None else f"budget of {n_trials} trial{'' if n_trials == 1 else 's'}"
     if size is not None and n_trials is None:
-        return Choice("grid", f"grid: {size} configurations in all, and no budget of trials")
+        return Choice("grid", f"grid: {size} configuration{'' if size == 1 else 's'} in all, and {budget}")
     if size is not None and n_trials is not None and size <= n_trials:
-        return Choice("grid", f"grid: the budget of {n_trials} trials covers all {size} configurations")
+        every = "the one configuration" if size == 1 else f"all {size} configurations"
+        return Choice("grid", f"grid: the {budget} covers {every}")
     startup = GPSampler().startup
     if n_trials is not None and n_trials <= startup and not knows_earlier:
-        return Choice("random", f"random: a budget of {n_trials} trials is too small to learn from")
+        return Choice("random", f"random: a {budget} is too small to learn from")
     many = "more configurations than can be counted" if size is None else f"{size} configurations, a part of them tried"
     if n_objectives > _MOST_OBJECTIVES or (n_trials is not None and n_trials > _MOST_FOR_GP):
         startup = TPESampler().startup

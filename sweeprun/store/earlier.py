@@ -74,8 +74,9 @@ def read(layout: Layout) -> Earlier:
             before = found.get(each.uid)
             found[each.uid] = replace(before, trials=before.trials + each.trials) if before else each
     n_lost = n_trials - sum(len(sweep.trials) for sweep in found.values())
-    lost = f"{path}: {n_lost} of {n_trials} trials cannot be read, and inform nothing" if n_lost > 0 else None
-    return Earlier(tuple(found.values()), lost)
+    lost = f"{n_lost} of {n_trials} trial{'' if n_trials == 1 else 's'} cannot be read"
+    said = f"{path}: {lost}, and inform{'s' if n_lost == 1 else ''} nothing"
+    return Earlier(tuple(found.values()), said if n_lost > 0 else None)
 
 
 def _head(record: Mapping[str, Any], path: Path) -> int:

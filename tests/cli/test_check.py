@@ -175,6 +175,13 @@ def test_what_is_worth_knowing_is_a_note_and_no_warning(write: Command, sweeprun
     assert "metrics from    what wandb.log tells, in the log that W&B keeps" in done.out
 
 
+@pytest.mark.parametrize(("space", "warned"), [("{}", 1), ("{x: 3}", 1), ("{x: [3]}", 1), ("{x: [3, 4]}", 0)])
+def test_a_space_of_one_configuration_is_warned_of(write: Command, sweeprun: Command, space: str, warned: int) -> None:
+    done = sweeprun("check", write(f"command: [python]\nargs: none\nmetric: loss\nparameters: {space}\n"))
+    assert done.code == 0
+    assert done.err.count("warning: nothing is searched: every trial is of the one configuration") == warned
+
+
 @pytest.mark.parametrize("command", ["check", "start"])
 def test_what_is_not_built_yet_is_refused_where_it_is_said(write: Command, sweeprun: Command, command: str) -> None:
     for line, words in (("phases: [{name: a, trials: 3}]\n", ()), ("", ("--set", "phases=[{name: a, trials: 3}]"))):

@@ -105,7 +105,7 @@ def test_what_the_checkpoints_of_a_sweep_take_is_said(build: Command, sweeprun: 
     checkpoint = sweep.sweep.layout.checkpoint(0, 1)
     (checkpoint / "deep").mkdir(parents=True)
     (checkpoint / "deep" / "model").write_bytes(bytes(3 << 20))
-    assert "checkpoints  3.0 MiB, of 1 trials" in sweeprun("doctor", "demo").out
+    assert "checkpoints  3.0 MiB, of 1 trial" in sweeprun("doctor", "demo").out
     assert sweeprun("doctor", "demo", "--json").document["checkpoint_bytes"] == 3 << 20
 
 

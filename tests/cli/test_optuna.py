@@ -249,7 +249,7 @@ def test_what_has_not_ended_is_left_out_and_counted(build: Command, sweeprun: Co
     built = build()
     built.ended(0.5)
     built.waiting()
-    assert sweeprun("export", "optuna", "-o", "new.log").err == "new.log: study demo with 1 trials; 1 have not ended\n"
+    assert sweeprun("export", "optuna", "-o", "new.log").err == "new.log: study demo with 1 trial; 1 has not ended\n"
 
 
 def test_a_file_that_is_there_is_replaced_whole_and_no_other_is_left(build: Command, sweeprun: Command) -> None:

@@ -115,6 +115,34 @@ def test_a_requirement_decides_the_exit_code_also_where_stdout_is_for_events(
     assert json.loads(done.out.splitlines()[-1])["event"] == "sweep_finished"
 
 
+@pytest.mark.parametrize("names", ["los < 1 and x < 2", "metrics.los < 1"])
+def test_a_requirement_that_names_what_nobody_reports_is_doubted_once_a_trial_is_complete(
+    write: Command, sweeprun: Command, names: str
+) -> None:
+    done = sweeprun("start", write(REPORTS), "--require", names, "--set", "budget.trials=3")
+    assert done.code == 2
+    doubt = "--require: 'los' is no parameter, and trial 0 reported no such metric; did you mean 'loss'?\n"
+    assert done.err.count("is no parameter") == 1
+    assert done.err.index(doubt) < done.err.index("trial 1")
+
+
+def test_a_requirement_of_an_inactive_parameter_is_not_doubted(write: Command, sweeprun: Command) -> None:
+    space = "parameters={kind: a, x: {value: 1, when: {kind: b}}}"
+    done = sweeprun("start", write(REPORTS), "--set", space, "--require", "loss < 1 or x < 2")
+    assert (done.code, "--require" in done.err) == (0, False)
+
+
+def test_a_requirement_is_refused_at_once_where_the_patterns_say_what_is_read(
+    write: Command, sweeprun: Command
+) -> None:
+    file = write("print('loss 0.5, lr 0.1')", "metrics_from: {regex: 'loss (?P<loss>\\S+), lr (?P<lr>\\S+)'}\n")
+    done = sweeprun("start", file, "--require", "los < 1")
+    assert (done.code, Path("sweeps").exists()) == (2, False)
+    assert "--require: 'los' is no parameter, and no metric that is read\n" in done.err
+    assert "did you mean 'loss'?" in done.err
+    assert sweeprun("start", file, "--require", "loss < 1 and lr < 1 and x < 2").code == 0
+
+
 CRASHES = "raise RuntimeError('no such layer: conv9')\n"
 
 

@@ -31,7 +31,7 @@ def test_a_worker_that_was_not_seen_for_long_is_not_counted(build: Command, swee
     os.utime(sweep.sweep.layout.worker_beat(lost), (0, 0))
     assert "no worker is alive; 1 not seen for long; there is nothing to stop" in sweeprun("stop").err
     sweep.join_self()
-    assert "1 worker is asked to finish their trials and leave; 1 not seen for long" in sweeprun("stop").err
+    assert "1 worker is asked to finish its trials and leave; 1 not seen for long" in sweeprun("stop").err
 
 
 def test_without_a_worker_nothing_is_asked(build: Command, sweeprun: Command) -> None:

@@ -94,6 +94,10 @@ def test_a_table_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) 
     assert max(map(len, text.splitlines())) <= 40
 
 
+def test_what_is_counted_is_one_thing_or_several() -> None:
+    assert [view.counted(n, "trial") for n in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
+
+
 def test_a_short_table_that_is_too_wide_lies_on_its_side_and_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     rows = [[f"{row}.123456789"] * 20 for row in range(9)]

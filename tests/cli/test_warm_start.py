@@ -207,7 +207,7 @@ def test_damage_to_what_is_known_is_named_and_costs_what_was_in_it(taught: Sweep
     assert sweeprun("status", "--json").document["earlier_damage"] is None
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], lines[3][:-5] + b"!\n", *lines[4:]]))
-    damage = f"{path}: 1 of 6 trials cannot be read, and inform nothing"
+    damage = f"{path}: 1 of 6 trials cannot be read, and informs nothing"
     assert f"damaged    what earlier sweeps have shown: {damage}\n" in sweeprun("status").out
     assert sweeprun("status", "--json").document["earlier_damage"] == damage
     resumed = sweeprun("resume", "--trials", "7")

@@ -148,6 +148,7 @@ def test_failed_trials_count_in_a_rung_and_are_never_promoted(
     promotion = NINE.promotion(make_history([*failed, paused(2, 1.0)]))
     assert promotion is not None
     assert promotion.trial == 2
+    assert promotion.reason.startswith("the one that waits at step 3, loss 1; ")
     assert NINE.promotion(make_history([*failed, make_trial(2, state=TrialState.FAILED, until=3)])) is None
 
 

@@ -46,7 +46,7 @@ def test_the_reason_has_the_values_as_they_were_reported(judge: Judge) -> None:
     assert judge(pruner, [3.0, 2.0, 1.5]) == Verdict(
         CONTINUE, "the best loss is 1.5 at step 3 and was 3 at step 1: improved by 0.5"
     )
-    assert judge(PatiencePruner(patience=1), [3.0, 3.0]).reason.endswith("3 at step 1: not improved in 1 steps")
+    assert judge(PatiencePruner(patience=1), [3.0, 3.0]).reason.endswith("3 at step 1: not improved in 1 step")
     assert judge(PatiencePruner(patience=1), [3.0, 2.0]).reason.endswith("3 at step 1: improved")
 
 

@@ -101,7 +101,7 @@ def test_a_percentage_is_one_of_the_size_of_the_best_value(
 
 def test_of_a_best_value_of_zero_there_is_no_percentage(judge: Judge) -> None:
     assert judge(behind(from_1="15%"), [9.0], [[0.0]]) == Verdict(
-        CONTINUE, "loss 9 at step 1, beside 0, the best of 1 others: there is no percentage of 0"
+        CONTINUE, "loss 9 at step 1, beside 0, the best of 1 other: there is no percentage of 0"
     )
     assert judge(behind(from_1=0.1), [9.0], [[0.0]]).stop
 

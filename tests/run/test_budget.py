@@ -174,6 +174,15 @@ def test_limits_of_time_come_first_then_failures(trials):
     assert budget.reached(failed, objectives, 99.0).key == "failures"
 
 
+def test_a_limit_of_one_is_said_as_one(trials):
+    def why(*said, **limits):
+        return Budget(**limits).spent(trials(*said), [Objective("loss")]).why
+
+    assert why(None, failures=FailureLimit(consecutive=1)) == "the last trial failed"
+    assert why(None, failures=FailureLimit(after=1)) == "1 of 1 trial failed"
+    assert why(1.0, 1.0, plateau=Plateau(1)) == "the last trial improved the best by no more than 0"
+
+
 def test_what_is_used_is_told_beside_the_limit(trials):
     used = Budget(trials=5).used(trials(1.0, RUNNING), 0.0)
     assert used == {"trials": {"used": 2.0, "limit": 5}, "wall": {"used": 0.0, "limit": None}}

@@ -71,3 +71,19 @@ def test_more_objectives_than_a_front_is_reckoned_for_are_left_to_tpe() -> None:
 )
 def test_the_reason_is_one_line_with_the_numbers(space: Space, n_trials: int | None, why: str) -> None:
     assert choose(space, n_trials).why == why
+
+
+ONE = Space([Choice("x", ALWAYS, IntParameter("x", 3, 3))])
+
+
+@pytest.mark.parametrize(
+    ("space", "n_trials", "why"),
+    [
+        (ONE, None, "grid: 1 configuration in all, and no budget of trials"),
+        (ONE, 1, "grid: the budget of 1 trial covers the one configuration"),
+        (TWELVE, 12, "grid: the budget of 12 trials covers all 12 configurations"),
+        (TWELVE, 1, "random: a budget of 1 trial is too small to learn from"),
+    ],
+)
+def test_one_is_said_as_one(space: Space, n_trials: int | None, why: str) -> None:
+    assert choose(space, n_trials).why == why

@@ -77,7 +77,7 @@ def test_a_damaged_line_costs_that_trial_and_is_named(learner: Sweep, change: Ca
     spoil(learner, 1, change)
     found = earlier.read(learner.layout)
     assert [[trial.number for trial in sweep.trials] for sweep in found.sweeps] == [[1, 7], [3]]
-    assert found.damage == f"{learner.layout.earlier}: 1 of 4 trials cannot be read, and inform nothing"
+    assert found.damage == f"{learner.layout.earlier}: 1 of 4 trials cannot be read, and informs nothing"
 
 
 @pytest.mark.parametrize(
