@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -233,6 +235,28 @@ def test_what_cannot_be_preloaded_is_said_and_trials_are_programs_of_their_own(
             break
     assert event.how.startswith("exec: ")
     assert why in event.how
+
+
+@pytest.fixture
+def device() -> Iterator[Path]:
+    """A file that is named as those of NVIDIA's driver are, and is /dev/null."""
+    path = Path(f"/dev/nvidia-test-{os.getpid()}")
+    try:
+        os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    except OSError as error:
+        pytest.skip(f"no device can be made here: {error}")
+    yield path
+    path.unlink()
+
+
+def test_what_opens_a_gpu_when_it_is_imported_is_not_preloaded(stage: Stage, script: Path, device: Path) -> None:
+    (stage.directory / "preloaded.py").write_text(f"held = open({str(device)!r}, 'rb')")
+    for _ in range(200):
+        order, event = started(stage, str(script), preload=("preloaded",), PYTHONPATH=str(stage.directory))
+        assert stage.end(order).code == 0
+        if event.how != "exec":
+            break
+    assert event.how == "exec: what was imported has opened a GPU, which a fork cannot share"
 
 
 def test_a_variable_that_differs_from_trial_to_trial_keeps_them_from_being_forked(stage: Stage, script: Path) -> None:
