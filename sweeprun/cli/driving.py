@@ -25,6 +25,7 @@ from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
+from sweeprun.space import Space
 from sweeprun.spec.metrics import named_groups
 from sweeprun.spec.quantities import duration
 from sweeprun.spec.sweepfile import SweepFile
@@ -61,7 +62,7 @@ class Drive:
         groups = named_groups(file.metrics_from)
         if self._requirement is None or groups is None:
             return
-        parameters = [*(each.name for each in file.space.declarations), *(file.fidelity or ())]
+        parameters = [*_parameters(file.space), *(file.fidelity or ())]
         metrics = [*groups, *(each.name for each in file.derived)]
         error = unknown(self._requirement, [*parameters, *metrics], "is no parameter, and no metric that is read")
         if error is not None:
@@ -132,7 +133,7 @@ class Drive:
             yield event
             if asked is not None and event.name == "trial_completed" and event.trial is not None:
                 trial = event.trial
-                known = [*(each.name for each in worker.plan.space.declarations), *trial.params, *trial.values]
+                known = [*_parameters(worker.plan.space), *trial.params, *trial.values]
                 doubt = unknown(asked, known, f"is no parameter, and trial {trial.number} reported no such metric")
                 if doubt is not None:
                     text = "; ".join(filter(None, (doubt.message, doubt.hint)))
@@ -191,6 +192,11 @@ class Drive:
         self._switch.turn(level, why)
         if self._worker is not None:
             self._worker.wake()
+
+
+def _parameters(space: Space) -> list[str]:
+    """What a configuration may have a value of."""
+    return [name for declaration in space.declarations for name in declaration.names]
 
 
 def _failures(failed: Sequence[Trial], sweep: str) -> str:

@@ -87,7 +87,7 @@ class Rung(Part):
 class Rungs(Part):
     """The rungs of all brackets that have begun, each from its lowest on, and with how many trials each began.
 
-    A trial that ended before it was complete gives its place to a try more of it: they are one trial to a bracket.
+    A trial that failed gives its place to a try more of it: they are one trial to a bracket.
     """
 
     def __init__(self, ladder: Ladder, bracket_of: BracketOf, loss_at: LossAt):
@@ -96,7 +96,7 @@ class Rungs(Part):
         self._loss_at = loss_at
         self._brackets: dict[int, Bracket] = {}
         self._rungs: dict[Bracket, tuple[Rung, ...]] = {}
-        self._incomplete: dict[int, Trial] = {}  # those that have ended so
+        self._failed: dict[int, Trial] = {}
         self._tried_again: dict[int, int] = {}  # by a retry: the trial that it tries again
         self._n_retries: Counter[int] = Counter()  # of each trial
         self.sizes: dict[Bracket, int] = {}
@@ -107,17 +107,17 @@ class Rungs(Part):
 
     def given_up(self, number: int) -> Bracket | None:
         """The bracket in which a try more of the trial takes its place; None where there is none to take."""
-        return self._brackets.get(number) if number in self._incomplete else None
+        return self._brackets.get(number) if number in self._failed else None
 
     def note(self, trial: Trial) -> None:
-        self._incomplete.pop(trial.number, None)
-        if trial.state.final and trial.state is not TrialState.COMPLETE:
-            self._incomplete[trial.number] = trial
+        self._failed.pop(trial.number, None)
+        if trial.state is TrialState.FAILED:
+            self._failed[trial.number] = trial
         self._place(trial)
         self._try_again(trial.number, trial.parent if trial.origin == RETRY else None)
 
     def forget(self, number: int) -> None:
-        self._incomplete.pop(number, None)
+        self._failed.pop(number, None)
         self._displace(number)
         self._try_again(number, None)
 
@@ -131,11 +131,11 @@ class Rungs(Part):
         for other, change in ((before, -1), (tried, 1)):
             if other is not None:
                 self._n_retries[other] += change
-            if other in self._incomplete:
-                self._place(self._incomplete[other])
+            if other in self._failed:
+                self._place(self._failed[other])
 
     def _place(self, trial: Trial) -> None:
-        replaced = trial.number in self._incomplete and self._n_retries[trial.number] > 0
+        replaced = trial.number in self._failed and self._n_retries[trial.number] > 0
         bracket = None if replaced else self._bracket_of(trial)
         if bracket != self._brackets.get(trial.number):
             self._displace(trial.number)

@@ -26,6 +26,7 @@ _UNASKED: Mapping[str, tuple[Request, str]] = {
 
 
 LEAVING_S = 1.0  # for a program that knows how far it was to go
+FINISHING_S = 60.0  # at least, for what one that was trained to its end does after its last step
 SOONEST_S, OFTEN_S, LATEST_S = 0.2, 0.5, 1.0  # from one look at a run to the next
 PER_LINE = 2  # how often it is looked at from one report to the next, unless that is rarer than OFTEN_S
 PATIENCE = 0.1  # the longer nothing was heard of a run, the rarer it is looked at: after such a share of that time
@@ -38,11 +39,6 @@ class Arrived:
     request: tuple[Request, str]
     step: int
     at: float
-
-    def outstayed(self, step: int, now: float) -> bool:
-        """Whether a run that has come to `step` by `now` does not leave by itself. One that was trained to its end may
-        take its time over what it has left to do, and shows by a further step that it goes on."""
-        return step > self.step or (self.request[0] != "finish" and now >= self.at + LEAVING_S)
 
 
 @dataclass(slots=True)
@@ -64,14 +60,14 @@ class Live:
     owned: bool = True
     due: float = -math.inf
     trial: Trial = field(init=False)
-    _judged: int = -1
+    _began: int | None = None  # the first step that it reported
+    _judged: int | None = None
     _start_took_s: float = 0.0
     _log_bytes: int = 0
     _soonest_s: float = SOONEST_S
 
     def __post_init__(self) -> None:
         self.trial = self.record
-        self._judged = max(self.record.curve.steps, default=-1)
 
     def forked(self, now: float) -> None:
         """The program runs since now: its own seconds begin here, those of its run with the order to start it."""
@@ -86,7 +82,10 @@ class Live:
             self.heard = now
             self.trial = self.progress.trial(self.record)
         self.due = now + min(max(PATIENCE * (now - self.heard), self._soonest_s), LATEST_S)
-        return [measurement for measurement in measured if measurement is not None]
+        found = [measurement for measurement in measured if measurement is not None]
+        if self._began is None and found:
+            self._began = found[0].step
+        return found
 
     def complaint(self, plan: Plan) -> tuple[Request, str] | None:
         """What its numbers have against the trial: the request to make, and why."""
@@ -121,10 +120,13 @@ class Live:
         return None
 
     def judge(self, pruner: Pruner, history: History) -> Verdict:
-        """What the pruner says of it, by all that has come since it was asked before."""
+        """What the pruner says of it, by all that it has reported since it was asked before; what an earlier run had
+        reported was judged then."""
+        steps = history.curve(self.trial, history.metric(getattr(pruner, "metric", None))).steps.tolist()
+        if self._judged is None:
+            self._judged = max((step for step in steps if step < (self._began or 0)), default=-1)
         verdict = pruner.verdict(self.trial, history, self._judged)
-        steps = history.curve(self.trial, history.metric(getattr(pruner, "metric", None))).steps
-        self._judged = int(steps[-1]) if len(steps) else self._judged
+        self._judged = max(steps, default=self._judged)
         return verdict
 
     def arrive(self, request: Request, why: str, now: float) -> None:
@@ -135,9 +137,18 @@ class Live:
         self.arrived = since
 
     def outstayed(self, now: float) -> tuple[Request, str] | None:
-        """What to ask of a run that has come as far as it was to go, and does not leave by itself."""
+        """What to ask of a run that has come as far as it was to go, and does not leave by itself. One that was trained
+        to its end may have more to do: it goes on for too long where it reports a further step, or is silent for half
+        as long as its training took."""
         arrived = self.arrived
-        return arrived.request if arrived and arrived.outstayed(self.trial.last_step, now) else None
+        if arrived is None:
+            return None
+        if arrived.request[0] == "finish":
+            trained = self.record.seconds + arrived.at - self.started
+            stays = self._silent_s(now) >= max(FINISHING_S, trained / 2)
+        else:
+            stays = now >= arrived.at + LEAVING_S
+        return arrived.request if stays or self.trial.last_step > arrived.step else None
 
     def _silent_s(self, now: float) -> float:
         """For how long neither metrics nor logs have grown."""

@@ -69,34 +69,22 @@ def ended(
 ) -> Outcome:
     """What `end` means. `request` is what we asked of the run and why; `trial` holds what it reached; `arrived` is what
     becomes of it as it has come as far as it was to go, see `arrival`."""
-    return _measured(_ended(end, request, trial, left, arrived), trial, left, end)
-
-
-def _measured(outcome: Outcome, trial: Trial, left: Traces, end: Ended | None) -> Outcome:
-    """`outcome`, unless a value is missing that it needs: a complete trial has all, and one that waits at a rung has
-    what it is compared by, or it would wait for ever."""
-    needs = outcome.state is TrialState.COMPLETE or (outcome.state is TrialState.PAUSED and not trial.curve.steps)
-    if not left.missing or not needs:
-        return outcome
-    message = f"it {'ended well and ' if end is not None and end.finished else ''}{left.missing}"
-    how = (end.code, end.signal) if end is not None else (None, None)
-    return Outcome(TrialState.FAILED, message, Failure(FailureClass.NO_METRIC, message, *how, tuple(left.stderr)))
-
-
-def _ended(
-    end: Ended, request: tuple[Request, str] | None, trial: Trial, left: Traces, arrived: Outcome | None
-) -> Outcome:
     if end.unkillable:
         return _failed(FailureClass.UNKILLABLE, "SIGKILL did not end it within 5 s; its device is not used again", end)
+    if arrived is not None and _lacks(arrived, trial, left) and (request is not None or not end.finished):
+        arrived = None  # it was interrupted in what it does after its last step
     if request is not None:  # it stands even where the launcher died over it: nothing of the trial lives any more
-        return arrived if arrived and request[0] in _LEAVING_OFF else _requested(*request, end, left.stderr)
+        return arrived if arrived and request[0] in _LEAVING_OFF else _requested(*request, end, left)
     if end.launcher_lost:
         return arrived or _after_death(trial, "its launcher died")
     if end.code in PREEMPTED or end.signal == "SIGTERM":
         return arrived or _preempted(trial, PREEMPTED.get(end.code or 0, "SIGTERM from outside"), left.progressed)
     if end.code != 0:
         return _crashed(end, left.stderr)
-    return arrived or Outcome(TrialState.COMPLETE, _leftovers(end))
+    outcome = arrived or Outcome(TrialState.COMPLETE, _leftovers(end))
+    if _lacks(outcome, trial, left):
+        return _failed(FailureClass.NO_METRIC, f"it ended well and {left.missing}", end, left.stderr)
+    return outcome
 
 
 def not_spawned(failure: SpawnFailed) -> Outcome:
@@ -117,7 +105,8 @@ def arrival(pruner: Pruner, trial: Trial, history: History) -> Outcome | None:
 
 def lost(trial: Trial, left: Traces, arrived: Outcome | None = None) -> Outcome:
     """What the death of a trial's worker means: again, until it has happened too often."""
-    return _measured(arrived or _after_death(trial, "its worker died"), trial, left, None)
+    whole = arrived is not None and not _lacks(arrived, trial, left)
+    return arrived if arrived and whole else _after_death(trial, "its worker died")
 
 
 def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
@@ -129,12 +118,21 @@ def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:
     return Outcome(TrialState.WAITING, why, failure, records.RETRY, Reason.REQUEUED)
 
 
-def _requested(request: Request, why: str, end: Ended, stderr: Sequence[str]) -> Outcome:
+def _lacks(outcome: Outcome, trial: Trial, left: Traces) -> bool:
+    """Whether a value is missing that a trial of that state has: a complete one has all objectives, and who waits at a
+    rung has reported something that counts, or would wait for ever."""
+    needs = outcome.state is TrialState.COMPLETE or (outcome.state is TrialState.PAUSED and not trial.curve.steps)
+    return needs and bool(left.missing)
+
+
+def _requested(request: Request, why: str, end: Ended, left: Traces) -> Outcome:
+    if request == "finish" and left.missing:  # what it would have reported at its end
+        return Outcome(TrialState.PRUNED, f"{why}; it {left.missing}")
     if request in _ASKED:
         return Outcome(_ASKED[request], why)
     if request in ("preempt", "drop"):
         return Outcome(TrialState.WAITING, why, reason=Reason.PREEMPTED)
-    return _failed(FailureClass(request), why, end, stderr)
+    return _failed(FailureClass(request), why, end, left.stderr)
 
 
 def _preempted(trial: Trial, how: str, progressed: bool) -> Outcome:

@@ -126,6 +126,12 @@ def test_a_requirement_that_names_what_nobody_reports_is_doubted_once_a_trial_is
     assert done.err.index(doubt) < done.err.index("trial 1")
 
 
+def test_a_requirement_may_name_what_linked_rows_hold(write: Command, sweeprun: Command) -> None:
+    linked = "linked: {augment: [{aug: none, mixup: 0.0}, {aug: mix, mixup: 0.4}]}\n"
+    file = write("print('loss 0.5')", "metrics_from: {regex: 'loss (?P<loss>\\S+)'}\n" + linked)
+    assert sweeprun("start", file, "--require", "loss < 1 and mixup < 1").code == 0
+
+
 def test_a_requirement_of_an_inactive_parameter_is_not_doubted(write: Command, sweeprun: Command) -> None:
     space = "parameters={kind: a, x: {value: 1, when: {kind: b}}}"
     done = sweeprun("start", write(REPORTS), "--set", space, "--require", "loss < 1 or x < 2")

@@ -57,12 +57,24 @@ def test_a_run_that_had_come_as_far_as_it_was_to_go_when_it_was_asked_to_leave_o
     assert ended(ENDED, ("prune", "why"), TRIAL, Traces(), there).state is TrialState.PRUNED
 
 
-def test_nobody_is_complete_without_a_value_whatever_ended_the_run():
+def test_nobody_is_complete_without_a_value_though_it_has_come_to_its_end():
     there, missing = Outcome(TrialState.COMPLETE, "step 9 is the end"), Traces(missing="never reported 'loss'")
+    assert ended(ENDED, None, TRIAL, missing, there).failure.kind is FailureClass.NO_METRIC
     stopped = replace(ENDED, code=None, signal="SIGTERM", ended_by="stop")
-    for outcome in (ended(stopped, ("finish", "why"), TRIAL, missing, there), lost(TRIAL, missing, there)):
-        assert outcome.failure.kind is FailureClass.NO_METRIC
-        assert outcome.failure.message == "it never reported 'loss'"
+    finished = ended(stopped, ("finish", "not improved in 2 steps"), TRIAL, missing)
+    assert (finished.state, finished.why) == (TrialState.PRUNED, "not improved in 2 steps; it never reported 'loss'")
+
+
+def test_what_is_interrupted_after_its_last_step_and_has_a_value_to_report_yet_is_run_again():
+    there, missing = Outcome(TrialState.COMPLETE, "step 9 is the end"), Traces(missing="never reported 'loss'")
+    dead = replace(ENDED, code=None, ended_by="launcher_lost")
+    outcomes = [
+        ended(replace(ENDED, code=75), None, TRIAL, missing, there),
+        ended(ENDED, ("preempt", "Ctrl-C"), TRIAL, missing, there),
+        ended(dead, None, TRIAL, missing, there),
+        lost(TRIAL, missing, there),
+    ]
+    assert [outcome.state for outcome in outcomes] == [TrialState.WAITING] * 4
 
 
 @pytest.mark.parametrize("end", [{"code": 75}, {"code": 143}, {"code": None, "signal": "SIGTERM"}])

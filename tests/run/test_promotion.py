@@ -207,6 +207,14 @@ def test_a_trial_that_goes_on_after_its_last_step_is_ended_and_complete(stage):
     assert trial.last_step < 10
 
 
+def test_a_trial_that_hangs_after_its_last_step_is_ended_and_complete(stage):
+    """Half as long as its training took, or a minute, is enough for what it has left to do."""
+    stage.run(lambda job: stage.Act(falling(4), code=None), "pruner: {name: asha, rungs: [4]}\nbudget: 1")
+    (trial,) = stage.trials
+    assert trial.state is TrialState.COMPLETE
+    assert 60 <= trial.seconds < 70
+
+
 def test_a_trial_that_is_asked_to_pause_and_comes_to_its_end_before_it_leaves_is_complete(stage):
     def script(job):
         return stage.Act([all_at_once(*falling(2)), *[{}] * 9], code=None, on_stop=0)
@@ -252,3 +260,40 @@ def test_a_rung_that_lies_between_two_looks_is_judged_at(stage):
     stage.run(script, "pruner: {name: asha, rungs: [2, 4], eta: 2, mode: stop, min_trials: 2}\nbudget: 4\n")
     assert stage.states == ["complete", "complete", "pruned", "pruned"]
     assert "loss 9 at step 2 is number 3 of 3 there" in stage.trials[2].why
+
+
+STOPS = "pruner: {name: asha, rungs: [2, 8], eta: 2, mode: stop, min_trials: 2}\n"
+
+
+def test_who_was_good_enough_at_a_rung_is_not_judged_there_again(stage):
+    """Others overtake it there while it runs, and it is resumed after that."""
+    lines = [{"epoch": epoch, "loss": 0.5} for epoch in range(1, 9)]
+
+    def script(job):
+        if job.trial > 0:
+            return stage.Act([{"epoch": epoch, "loss": 0.1 * job.trial} for epoch in range(1, 9)])
+        if job.run_dir.name == "run1":
+            return stage.Act([*lines[:2], *[{}] * 60, *lines[2:4], *[{}] * 5], 75)
+        return stage.Act(lines[4:])
+
+    stage.run(script, STOPS + "budget: 4\n", slots=2)
+    assert (stage.trials[0].state, stage.trials[0].run) == (TrialState.COMPLETE, 2)
+
+
+def test_a_rung_that_the_pruners_metric_comes_to_in_a_later_run_is_judged_at(stage):
+    """It is reported at every fifth step only, and the objective at each."""
+    text = "pruner: {name: asha, rungs: [6, 12], eta: 2, mode: stop, min_trials: 2, metric: val}\nbudget: 4\n"
+
+    def lines(job, steps):
+        val = 0.1 if job.trial < 3 else 9.0
+        return [{"epoch": n, "loss": 0.5} | ({"val": val} if n % 5 == 0 else {}) for n in steps]
+
+    def script(job):
+        if job.trial < 3:
+            return stage.Act(lines(job, range(1, 13)))
+        if job.run_dir.name == "run1":
+            return stage.Act([all_at_once(*lines(job, range(1, 8)))], 75)
+        return stage.Act([all_at_once(*lines(job, range(8, 11))), *[{}] * 9, *lines(job, range(11, 13))])
+
+    stage.run(script, text)
+    assert stage.states == ["complete"] * 3 + ["pruned"]
