@@ -23,8 +23,6 @@ _UNASKED: Mapping[str, tuple[Request, str]] = {
     "stop": ("preempt", "its worker left"),
     "fenced": ("preempt", "its worker could not show that it lives"),
 }
-
-
 LEAVING_S = 1.0  # for a program that knows how far it was to go
 FINISHING_S = 60.0  # at least, for what one that was trained to its end does after its last step
 SOONEST_S, OFTEN_S, LATEST_S = 0.2, 0.5, 1.0  # from one look at a run to the next
@@ -130,11 +128,9 @@ class Live:
         return verdict
 
     def arrive(self, request: Request, why: str, now: float) -> None:
-        """Note that the run has come as far as it was to go: as it is seen now, since it first came there."""
-        since = self.arrived
-        if since is None or since.request[0] != request:
-            since = Arrived((request, why), self.trial.last_step, now)
-        self.arrived = since
+        """Note that the run has come as far as it was to go, unless that is known; at its rung it may go on to its end."""
+        if self.arrived is None or self.arrived.request[0] != request:
+            self.arrived = Arrived((request, why), self.trial.last_step, now)
 
     def outstayed(self, now: float) -> tuple[Request, str] | None:
         """What to ask of a run that has come as far as it was to go, and does not leave by itself. One that was trained
