@@ -128,7 +128,7 @@ class Live:
         return verdict
 
     def arrive(self, request: Request, why: str, now: float) -> None:
-        """Note that the run has come as far as it was to go, unless that is known; at its rung it may go on to its end."""
+        """Note that the run has come as far as it was to go. From its rung it may go on to its end."""
         if self.arrived is None or self.arrived.request[0] != request:
             self.arrived = Arrived((request, why), self.trial.last_step, now)
 
