@@ -25,10 +25,10 @@ from sweeprun.run.budget import configurations
 from sweeprun.run.events import Event
 from sweeprun.run.joining import join
 from sweeprun.run.worker import Switch, Worker
-from sweeprun.space import Space
 from sweeprun.spec.metrics import named_groups
 from sweeprun.spec.quantities import duration
 from sweeprun.spec.sweepfile import SweepFile
+from sweeprun.spec.words import with_hint
 from sweeprun.store.sweep import Sweep
 from sweeprun.trials import FailureClass, Trial, TrialState
 
@@ -62,7 +62,7 @@ class Drive:
         groups = named_groups(file.metrics_from)
         if self._requirement is None or groups is None:
             return
-        parameters = [*_parameters(file.space), *(file.fidelity or ())]
+        parameters = [*file.space.names, *(file.fidelity or ())]
         metrics = [*groups, *(each.name for each in file.derived)]
         error = unknown(self._requirement, [*parameters, *metrics], "is no parameter, and no metric that is read")
         if error is not None:
@@ -133,11 +133,10 @@ class Drive:
             yield event
             if asked is not None and event.name == "trial_completed" and event.trial is not None:
                 trial = event.trial
-                known = [*_parameters(worker.plan.space), *trial.params, *trial.values]
+                known = [*worker.plan.space.names, *trial.params, *trial.values]
                 doubt = unknown(asked, known, f"is no parameter, and trial {trial.number} reported no such metric")
                 if doubt is not None:
-                    text = "; ".join(filter(None, (doubt.message, doubt.hint)))
-                    yield Event("notice", said={"text": text})
+                    yield Event("notice", said={"text": with_hint(doubt.message, doubt.hint)})
                 asked = None
 
     def _exit_code(self, worker: Worker) -> ExitCode:
@@ -192,11 +191,6 @@ class Drive:
         self._switch.turn(level, why)
         if self._worker is not None:
             self._worker.wake()
-
-
-def _parameters(space: Space) -> list[str]:
-    """What a configuration may have a value of."""
-    return [name for declaration in space.declarations for name in declaration.names]
 
 
 def _failures(failed: Sequence[Trial], sweep: str) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from sweeprun.history import History
+from sweeprun.objective import Objective
 from sweeprun.trials import Json, Params, Suggestion, Trial, TrialState
 
 
@@ -71,6 +72,10 @@ class Pruner(BaseModel, ABC):
     """How far each trial goes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def judged_by(self, history: History) -> Objective:
+        """The metric that it goes by: the first objective where it names none."""
+        return history.metric(getattr(self, "metric", None), getattr(self, "goal", None))
 
     @abstractmethod
     def verdict(self, trial: Trial, history: History, since: int | None = None) -> Verdict:

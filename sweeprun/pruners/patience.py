@@ -42,16 +42,16 @@ class PatiencePruner(Pruner):
         if unjudged is not None:
             return unjudged
         step = int(curve.steps[-1])
-        since = step - self.patience
-        before = curve.at(since, best=True)
-        if before is None or since < self.warmup:
+        start = step - self.patience
+        before = curve.at(start, best=True)
+        if before is None or start < self.warmup:
             first = max(self.warmup, int(curve.steps[0])) + self.patience
             return Verdict(Action.CONTINUE, f"step {step}, an improvement is due at step {first}")
         own = float(curve.best[-1])
         improved = own < before and before - own >= self.min_delta
         now, then, least = metric.value(own), metric.value(before), f" by {self.min_delta:g}" * (self.min_delta > 0)
         steps = "1 step" if self.patience == 1 else f"{self.patience} steps"
-        reason = f"the best {metric.name} is {now:.6g} at step {step} and was {then:.6g} at step {since}"
+        reason = f"the best {metric.name} is {now:.6g} at step {step} and was {then:.6g} at step {start}"
         if improved:
             return Verdict(Action.CONTINUE, f"{reason}: improved{least}")
         return Verdict(Action.FINISH, f"{reason}: not improved{least} in {steps}")

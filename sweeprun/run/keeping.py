@@ -89,7 +89,7 @@ class Keeping:
         if self._keep.max_bytes is None:
             return
         total = sum(map(self._n_bytes, history.trials))
-        judged_by = history.metric(getattr(self._pruner, "metric", None), getattr(self._pruner, "goal", None))
+        judged_by = self._pruner.judged_by(history)
         for trial in by_worth(history, judged_by):
             if total <= self._keep.max_bytes or (self._keep.paused and not trial.state.final):
                 return

@@ -120,7 +120,7 @@ class Live:
     def judge(self, pruner: Pruner, history: History) -> Verdict:
         """What the pruner says of it, by all that it has reported since it was asked before; what an earlier run had
         reported was judged then."""
-        steps = history.curve(self.trial, history.metric(getattr(pruner, "metric", None))).steps.tolist()
+        steps = history.curve(self.trial, pruner.judged_by(history)).steps.tolist()
         if self._judged is None:
             self._judged = max((step for step in steps if step < (self._began or 0)), default=-1)
         verdict = pruner.verdict(self.trial, history, self._judged)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sweeprun.executors.base import Ended, SpawnFailed
 from sweeprun.history import History
-from sweeprun.pruners.base import AFTER, Pruner
+from sweeprun.pruners.base import AFTER, Action, Pruner
 from sweeprun.store import records
 from sweeprun.trials import Failure, FailureClass, Reason, Trial, TrialState
 
@@ -23,7 +23,8 @@ SHELL_SIGKILL = 137  # how a shell reports it
 Request = Literal["prune", "pause", "finish", "preempt", "nan", "timeout", "hang", "drop"]
 
 _LEAVING_OFF = ("pause", "finish", "preempt")  # what is asked of a run that may have come further meanwhile
-_ASKED = {"prune": TrialState.PRUNED, "pause": TrialState.PAUSED, "finish": TrialState.COMPLETE}
+ASKS: Mapping[Action, Request] = {Action.STOP: "prune", Action.PAUSE: "pause", Action.FINISH: "finish"}  # of a run
+_ASKED = {ASKS[action]: state for action, state in AFTER.items()}
 
 _GPU_OOM = re.compile(r"CUDA out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED")
 _HOST_OOM = re.compile(r"^([\w.]+\._Array)?MemoryError\b|[Cc]annot allocate memory|can't allocate memory")
@@ -105,8 +106,9 @@ def arrival(pruner: Pruner, trial: Trial, history: History) -> Outcome | None:
 
 def lost(trial: Trial, left: Traces, arrived: Outcome | None = None) -> Outcome:
     """What the death of a trial's worker means: again, until it has happened too often."""
-    whole = arrived is not None and not _lacks(arrived, trial, left)
-    return arrived if arrived and whole else _after_death(trial, "its worker died")
+    if arrived is None or _lacks(arrived, trial, left):
+        return _after_death(trial, "its worker died")
+    return arrived
 
 
 def retried(outcome: Outcome, trial: Trial, retry: Retry) -> Outcome:

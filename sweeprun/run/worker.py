@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from sweeprun.errors import StoreError
 from sweeprun.executors.base import Ended, Executor, Job, Lease, NoRoom, SpawnFailed, Started
@@ -26,7 +26,7 @@ from sweeprun.run.knowledge import Knowledge
 from sweeprun.run.ledger import Ledger
 from sweeprun.run.live import Live
 from sweeprun.run.news import News, lost_to_another
-from sweeprun.run.outcome import Request, arrival, ended, retried
+from sweeprun.run.outcome import ASKS, Request, arrival, ended, retried
 from sweeprun.run.overlooked import unheard
 from sweeprun.run.plan import Plan
 from sweeprun.run.readiness import check_environment
@@ -38,7 +38,6 @@ from sweeprun.trials import Measurement, Trial, TrialState
 __all__ = ["Switch", "Worker"]
 
 PATIENCE_S = 0.5  # between two looks at what others did, where nothing happens
-_REQUESTS: Mapping[Action, Request] = {Action.STOP: "prune", Action.PAUSE: "pause", Action.FINISH: "finish"}
 TIDY_EVERY = 1000  # trials that this worker brought to an end: a snapshot may be due
 
 
@@ -280,7 +279,7 @@ class Worker:
         verdict = live.judge(self.plan.pruner, self.history)
         if not verdict.stop:
             return None
-        request = _REQUESTS[verdict.action]
+        request = ASKS[verdict.action]
         if verdict.action is Action.STOP or not isinstance(self.plan.pruner, Promoter):
             return request, verdict.reason
         live.arrive(request, verdict.reason, now)
